@@ -1,0 +1,67 @@
+//! A refusal: a code from the closed set, a sentence for its reader, and the facts the contract promises.
+
+use crate::domain::code::Code;
+use http::{HeaderName, HeaderValue};
+use std::borrow::Cow;
+
+/// Why a request does not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The code.
+    pub code: Code,
+    /// A sentence for the person who wrote the request; holds no secret and no hidden column.
+    pub detail: Cow<'static, str>,
+    /// Members of the answer besides the common ones, in order.
+    pub extras: Vec<(&'static str, Extra)>,
+    /// Headers of the answer besides the common ones.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The value of an extra member of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extra {
+    /// A JSON string.
+    Text(String),
+    /// A JSON array of strings.
+    List(Vec<String>),
+}
+
+impl Denial {
+    /// A refusal without extras.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), extras: Vec::new(), headers: Vec::new() }
+    }
+
+    /// With an extra member.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Extra>) -> Self {
+        self.extras.push((name, value.into()));
+        self
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl From<String> for Extra {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Extra {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Vec<String>> for Extra {
+    fn from(list: Vec<String>) -> Self {
+        Self::List(list)
+    }
+}

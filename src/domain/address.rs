@@ -1,0 +1,275 @@
+//! Source addresses and ranges of them: one address, a CIDR, or FROM to TO.
+//!
+//! Clients are compared in canonical form (`::ffff:a.b.c.d` is `a.b.c.d`), so ranges
+//! written over mapped addresses are refused rather than misunderstood.
+
+use ipnet::IpNet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Addresses from a first to a last one, both included, of one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressRange {
+    /// IPv4.
+    V4 {
+        /// The first address.
+        from: Ipv4Addr,
+        /// The last address, not below `from`.
+        to: Ipv4Addr,
+    },
+    /// IPv6, never over the mapped block `::ffff:0:0/96`.
+    V6 {
+        /// The first address.
+        from: Ipv6Addr,
+        /// The last address, not below `from`.
+        to: Ipv6Addr,
+    },
+}
+
+/// Why a text is not an address range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidAddressRange {
+    /// Neither an address, nor a CIDR, nor FROM-TO.
+    Unreadable,
+    /// An octet such as `010`, which some programs read as octal.
+    LeadingZero,
+    /// An address in `::ffff:0:0/96`; clients are compared in their IPv4 form.
+    Mapped,
+    /// The last address is below the first.
+    Reversed(IpAddr, IpAddr),
+    /// One end IPv4, the other IPv6.
+    MixedFamilies,
+    /// An IPv6 zone such as `%eth0`.
+    Zone,
+    /// A CIDR whose address has bits set behind the prefix; holds the network it lies in.
+    HostBits(IpNet),
+}
+
+impl fmt::Display for InvalidAddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable => f.write_str("expected one address, a CIDR such as 192.0.2.0/24, or FROM-TO"),
+            Self::LeadingZero => f.write_str("a number starts with 0, which other programs read as octal"),
+            Self::Mapped => {
+                f.write_str("an IPv4-mapped IPv6 address; clients are compared as IPv4, write the IPv4 form")
+            }
+            Self::Reversed(from, to) => write!(f, "the range ends at {to}, before its start {from}"),
+            Self::MixedFamilies => f.write_str("one end is IPv4, the other IPv6"),
+            Self::Zone => f.write_str("zone ids such as %eth0 are not supported"),
+            Self::HostBits(net) => write!(f, "bits are set behind the prefix; the network is {net}"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidAddressRange {}
+
+impl AddressRange {
+    /// Reads one address, a CIDR, or `FROM-TO`.
+    ///
+    /// # Errors
+    /// See [`InvalidAddressRange`].
+    pub fn parse(text: &str) -> Result<Self, InvalidAddressRange> {
+        if let Some((from, to)) = text.split_once('-') {
+            return Self::between(from.trim(), to.trim());
+        }
+        let Some((address, prefix)) = text.split_once('/') else {
+            return Self::between(text, text);
+        };
+        let address = parse_address(address)?;
+        if prefix.len() > 1 && prefix.starts_with('0') {
+            return Err(InvalidAddressRange::LeadingZero);
+        }
+        let prefix: u8 = if prefix.bytes().all(|b| b.is_ascii_digit()) {
+            prefix.parse().map_err(|_| InvalidAddressRange::Unreadable)?
+        } else {
+            return Err(InvalidAddressRange::Unreadable);
+        };
+        let net = IpNet::new(address, prefix).map_err(|_| InvalidAddressRange::Unreadable)?;
+        if net.trunc() != net {
+            return Err(InvalidAddressRange::HostBits(net.trunc()));
+        }
+        Self::ordered(net.network(), net.broadcast())
+    }
+
+    /// The range from one address to another, both included.
+    ///
+    /// # Errors
+    /// See [`InvalidAddressRange`].
+    pub fn between(from: &str, to: &str) -> Result<Self, InvalidAddressRange> {
+        Self::ordered(parse_address(from)?, parse_address(to)?)
+    }
+
+    fn ordered(from: IpAddr, to: IpAddr) -> Result<Self, InvalidAddressRange> {
+        match (from, to) {
+            (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => Ok(Self::V4 { from: a, to: b }),
+            (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => {
+                let mapped = (
+                    u128::from(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()),
+                    u128::from(Ipv4Addr::BROADCAST.to_ipv6_mapped()),
+                );
+                // ::/0 is "every IPv6 address" and cannot be meant as a mapped range.
+                let everything = a.is_unspecified() && b == Ipv6Addr::from(u128::MAX);
+                if !everything && u128::from(a) <= mapped.1 && u128::from(b) >= mapped.0 {
+                    Err(InvalidAddressRange::Mapped)
+                } else {
+                    Ok(Self::V6 { from: a, to: b })
+                }
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
+                Err(InvalidAddressRange::MixedFamilies)
+            }
+            (from, to) => Err(InvalidAddressRange::Reversed(from, to)),
+        }
+    }
+
+    /// Whether the range is the whole of its family: open to everyone.
+    #[must_use]
+    pub fn is_whole_family(&self) -> bool {
+        match self {
+            Self::V4 { from, to } => from.is_unspecified() && to.is_broadcast(),
+            Self::V6 { from, to } => from.is_unspecified() && *to == Ipv6Addr::from(u128::MAX),
+        }
+    }
+}
+
+/// Reads one address, refusing what programs read in two ways.
+fn parse_address(text: &str) -> Result<IpAddr, InvalidAddressRange> {
+    if text.contains('%') {
+        return Err(InvalidAddressRange::Zone);
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        let mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+        return if mapped { Err(InvalidAddressRange::Mapped) } else { Ok(address) };
+    }
+    let leading_zero = |part: &str| part.len() > 1 && part.starts_with('0');
+    if !text.contains(':') && text.split('.').any(leading_zero) {
+        return Err(InvalidAddressRange::LeadingZero);
+    }
+    Err(InvalidAddressRange::Unreadable)
+}
+
+/// A set of addresses: sorted, merged ranges, searched in logarithmic time.
+///
+/// The empty set holds nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressRanges {
+    v4: Box<[(u32, u32)]>,
+    v6: Box<[(u128, u128)]>,
+}
+
+impl AddressRanges {
+    /// The union of `ranges`.
+    #[must_use]
+    pub fn new(ranges: &[AddressRange]) -> Self {
+        let mut v4 = Vec::new();
+        let mut v6 = Vec::new();
+        for range in ranges {
+            match *range {
+                AddressRange::V4 { from, to } => v4.push((u32::from(from), u32::from(to))),
+                AddressRange::V6 { from, to } => v6.push((u128::from(from), u128::from(to))),
+            }
+        }
+        Self { v4: merged(v4, |n| n.checked_add(1)), v6: merged(v6, |n| n.checked_add(1)) }
+    }
+
+    /// Whether `address`, in its canonical form, lies in the set.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => holds(&self.v4, u32::from(v4)),
+            IpAddr::V6(v6) => holds(&self.v6, u128::from(v6)),
+        }
+    }
+
+    /// Whether the set holds nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+}
+
+fn merged<N: Ord + Copy>(mut ranges: Vec<(N, N)>, next: impl Fn(N) -> Option<N>) -> Box<[(N, N)]> {
+    ranges.sort_unstable();
+    let mut out: Vec<(N, N)> = Vec::with_capacity(ranges.len());
+    for (from, to) in ranges {
+        match out.last_mut() {
+            Some(last) if next(last.1).is_none_or(|after| from <= after) => last.1 = last.1.max(to),
+            _ => out.push((from, to)),
+        }
+    }
+    out.into_boxed_slice()
+}
+
+fn holds<N: Ord + Copy>(ranges: &[(N, N)], address: N) -> bool {
+    let after = ranges.partition_point(|range| range.0 <= address);
+    after.checked_sub(1).and_then(|i| ranges.get(i)).is_some_and(|range| address <= range.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_strictly() {
+        #[rustfmt::skip]
+        let cases = [
+            ("203.0.113.7", "ok"),
+            ("192.0.2.0/24", "ok"),
+            ("198.51.100.10-198.51.100.20", "ok"),
+            ("2001:db8::1-2001:db8::ff", "ok"),
+            ("2001:db8::/32", "ok"),
+            ("::/0", "ok"),
+            ("0.0.0.0-255.255.255.255", "ok"),
+            ("010.0.0.0/8", "LeadingZero"),
+            ("10.0.0.0/08", "LeadingZero"),
+            ("::ffff:10.0.0.0/8", "Mapped"),
+            ("::ffff:10.0.0.1", "Mapped"),
+            ("::fffe:ffff:ffff-::1:0:0:0", "Mapped"),
+            ("192.0.2.9-192.0.2.1", "Reversed"),
+            ("192.0.2.1-2001:db8::1", "MixedFamilies"),
+            ("fe80::1%eth0", "Zone"),
+            ("192.0.2.7/24", "HostBits"),
+            ("192.0.2.0/33", "Unreadable"),
+            ("192.0.2.0/+8", "Unreadable"),
+            ("example.com", "Unreadable"),
+            ("", "Unreadable"),
+        ];
+        for (text, expected) in cases {
+            let found = match AddressRange::parse(text) {
+                Ok(_) => "ok".to_owned(),
+                Err(e) => format!("{e:?}"),
+            };
+            assert!(found.starts_with(expected), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_their_ends_and_nothing_beyond() {
+        let set: Vec<AddressRange> =
+            ["192.0.2.10-192.0.2.20", "192.0.2.21", "2001:db8::1-2001:db8::ff", "255.255.255.255"]
+                .iter()
+                .map(|text| AddressRange::parse(text).unwrap())
+                .collect();
+        let set = AddressRanges::new(&set);
+        #[rustfmt::skip]
+        let cases = [
+            ("192.0.2.9", false), ("192.0.2.10", true), ("192.0.2.20", true), ("192.0.2.21", true), ("192.0.2.22", false),
+            ("::ffff:192.0.2.10", true), ("::192.0.2.10", false),
+            ("2001:db8::", false), ("2001:db8::1", true), ("2001:db8::ff", true), ("2001:db8::100", false),
+            ("255.255.255.255", true), ("255.255.255.254", false),
+        ];
+        for (address, expected) in cases {
+            assert_eq!(set.contains(address.parse().unwrap()), expected, "{address}");
+        }
+        assert!(!AddressRanges::default().contains(IpAddr::from([0, 0, 0, 0])), "empty means nobody");
+    }
+
+    #[test]
+    fn the_open_range_opens_its_own_family_only() {
+        let open = AddressRange::parse("0.0.0.0-255.255.255.255").unwrap();
+        assert!(open.is_whole_family());
+        let set = AddressRanges::new(&[open]);
+        assert!(set.contains("8.8.8.8".parse().unwrap()));
+        assert!(!set.contains("2001:db8::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,3 @@
+//! The process: arguments, runtime, exit code.
+
+fn main() {}

@@ -1,0 +1,20 @@
+//! What is allowed: principals, tokens, reports and backends, immutable and indexed.
+//!
+//! Floor 2. Built by `config`, read by everything above. It knows no files, sockets
+//! or HTTP messages, and parses no text.
+
+mod backend;
+mod grant;
+mod principal;
+mod report;
+mod settings;
+mod snapshot;
+
+pub use backend::{Backend, BackendIndex, Credential};
+pub use grant::{Grant, GrantKey, Grants};
+pub use principal::{
+    PermissionIndex, Principal, PrincipalIndex, PrincipalKind, ScopeGrant, TokenRecord, TokenTable, Views,
+};
+pub use report::{Methods, OutputFormat, Report, ReportIndex, ReportTable};
+pub use settings::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};
+pub use snapshot::{Policy, PolicyReader, PolicyWriter, Snapshot, policies};

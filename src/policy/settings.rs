@@ -1,0 +1,105 @@
+//! Settings of the process and its listeners.
+
+use crate::domain::address::AddressRanges;
+use http::HeaderName;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything outside reports and principals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where affiliates connect; takes effect at start.
+    pub listen: Box<[SocketAddr]>,
+    /// Whose client header is believed.
+    pub trusted_proxies: AddressRanges,
+    /// The one header believed from trusted proxies.
+    pub client_header: ClientHeader,
+    /// Where a token may stand.
+    pub token_in: Box<[TokenPlace]>,
+    /// How many threads serve; 0: one per core. Takes effect at start.
+    pub workers: usize,
+    /// Not ready but still accepting, at the start of a drain.
+    pub drain_delay: Duration,
+    /// How long requests under way may take at a drain.
+    pub shutdown_grace: Duration,
+    /// Limits towards clients.
+    pub limits: Limits,
+    /// When a watched reload is held.
+    pub max_removed: MaxRemoved,
+    /// The listener of the platform engineer; `None` when there is no `[admin]`.
+    pub admin: Option<Admin>,
+    /// How access lines are written; takes effect at start.
+    pub log_format: LogFormat,
+}
+
+/// The header that names the client behind a trusted proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientHeader {
+    /// A list of addresses, such as `X-Forwarded-For`.
+    List(HeaderName),
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Where a token may stand in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `Authorization: Bearer TOKEN` (RFC 6750 section 2.1).
+    Bearer,
+    /// A header that holds nothing else.
+    Header(HeaderName),
+    /// A query parameter, by its decoded name.
+    Query(Box<str>),
+}
+
+/// Limits towards clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections.
+    pub connections: usize,
+    /// Open connections of one address; trusted proxies are exempt.
+    pub connections_per_address: usize,
+    /// Bytes of a request's target and headers.
+    pub header_bytes: usize,
+    /// Number of headers of a request.
+    pub headers: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// From the first byte of a connection or request to the end of its head.
+    pub header_timeout: Duration,
+    /// From the head to the end of the request's body.
+    pub body_timeout: Duration,
+    /// Without progress towards the client.
+    pub write_timeout: Duration,
+    /// Between two requests of a connection.
+    pub idle_timeout: Duration,
+}
+
+/// How many active tokens a watched reload may remove.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxRemoved {
+    /// Any number.
+    Off,
+    /// A share of them, 0 to 100; at least 10 in number are needed to hold a reload.
+    Percent(f64),
+}
+
+/// The `[admin]` listener.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admin {
+    /// Where it listens; takes effect at start.
+    pub listen: SocketAddr,
+    /// Host names answered besides IP literals and `localhost`, in lower case.
+    pub hosts: Box<[Box<str>]>,
+    /// Who may connect; empty: everyone who reaches the loopback address.
+    pub allowed_ips: AddressRanges,
+}
+
+/// How access lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// `key=value` pairs, for reading.
+    Text,
+}
