@@ -1,8 +1,11 @@
 //! A gate in front of a legacy reporting backend (draft map).
 
+pub mod clock;
 pub mod config;
 pub mod decide;
 pub mod domain;
 pub mod filter;
+pub mod load;
 pub mod policy;
+pub mod reload;
 pub mod rewrite;

@@ -46,9 +46,51 @@ pub struct Rejected {
     pub sources: Sources,
 }
 
-/// Problems, each at its place.
+/// Problems and warnings, each at its place.
 #[derive(Debug, Default)]
 pub struct Report {}
+
+impl Report {
+    /// Adds a problem: the config is refused.
+    pub fn error(&mut self, at: &Location, message: impl Into<String>) {
+        let _ = (at, message.into());
+    }
+
+    /// Adds a warning.
+    pub fn warning(&mut self, at: &Location, message: impl Into<String>) {
+        let _ = (at, message.into());
+    }
+
+    /// How many problems there are.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        0
+    }
+
+    /// How many warnings there are.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        0
+    }
+
+    /// Every problem, then every warning, each on one line: `file:line:column: what`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        std::iter::empty()
+    }
+
+    /// The report as people read it: each entry with its line and the text underlined; `colour` for terminals.
+    #[must_use]
+    pub fn render(&self, colour: bool) -> String {
+        let _ = colour;
+        String::new()
+    }
+}
+
+/// The JSON Schema (2020-12) of the config, for editors.
+#[must_use]
+pub fn schema() -> String {
+    String::new()
+}
 
 /// The files of a config, with what is needed to see that they changed.
 #[derive(Debug, Default)]
