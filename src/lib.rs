@@ -9,3 +9,8 @@ pub mod load;
 pub mod policy;
 pub mod reload;
 pub mod rewrite;
+pub mod serve;
+pub mod admin;
+mod gate;
+pub use gate::Gate;
+pub use serve::Body;

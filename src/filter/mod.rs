@@ -4,6 +4,8 @@
 //! requests, principals or sockets. Memory does not grow with the body; nothing that
 //! was not parsed passes.
 
+pub mod headers;
+
 use crate::domain::column::Column;
 use crate::domain::dialect::ResponseDialect;
 use std::fmt;

@@ -10,7 +10,7 @@ use super::report::{Report, ReportTable};
 use super::settings::Settings;
 use crate::domain::names::PermissionName;
 use crate::domain::time::Timestamp;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use moka::sync::Cache;
 use std::sync::Arc;
 
@@ -87,9 +87,11 @@ pub struct PolicyReader(Arc<ArcSwap<Snapshot>>);
 
 impl PolicyReader {
     /// Take it once per request and pass it down: two calls may return two configs.
+    ///
+    /// The guard writes no count that other threads write, and keeps the snapshot alive.
     #[must_use]
-    pub fn current(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+    pub fn current(&self) -> Guard<Arc<Snapshot>> {
+        self.0.load()
     }
 }
 

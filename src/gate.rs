@@ -1,0 +1,76 @@
+//! `Gate`: the engine inside another program, on whatever runtime that has.
+
+use crate::config::Rejected;
+use crate::reload::{Outcome, Reloader, Trigger, Watch};
+use crate::serve::{AccessLog, Body, Connection, Drain, Shard, handle};
+use bytes::Bytes;
+use http::{Request, Response};
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A gate without sockets: requests in, answers out.
+///
+/// `Send + Sync`; several may live in one process, each with a config of its own. Nothing
+/// global is touched. Connections to backends are kept on the runtime that `call` runs on.
+///
+/// ```no_run
+/// # async fn example(request: http::Request<http_body_util::Empty<bytes::Bytes>>) -> Result<(), Box<dyn std::error::Error>> {
+/// let gate = reportgate::Gate::new("reportgate.toml".as_ref())?;
+/// let _watch = gate.watch()?; // follows the files until it is dropped
+/// let response = gate.call(request, [192, 0, 2, 1].into()).await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Gate {
+    shard: Arc<Shard>,
+    reloader: Arc<Reloader>,
+}
+
+impl Gate {
+    /// A gate with the config file at `config`, read once.
+    ///
+    /// # Errors
+    /// Every problem of the config in one report.
+    pub fn new(config: &Path) -> Result<Self, Box<Rejected>> {
+        Self::with_access_log(config, None)
+    }
+
+    /// Likewise, with an access log.
+    ///
+    /// # Errors
+    /// Every problem of the config in one report.
+    pub fn with_access_log(config: &Path, access_log: Option<Arc<AccessLog>>) -> Result<Self, Box<Rejected>> {
+        let (reloader, _warnings) = Reloader::start(config)?;
+        // It never drains: the program around it does.
+        let draining = Drain::default().watch();
+        let shard = Shard::new(reloader.reader(), access_log, draining);
+        Ok(Self { shard: Arc::new(shard), reloader })
+    }
+
+    /// Answers one request that `peer` sent; every refusal is an answer, too.
+    ///
+    /// The body of an answer may fail: the server around must then break the transfer off.
+    pub async fn call<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        handle(&self.shard, &Connection::new(peer.to_canonical()), request).await
+    }
+
+    /// Reads the files again, as if somebody asked for it.
+    pub fn reload(&self) -> Outcome {
+        self.reloader.reload(Trigger::Asked)
+    }
+
+    /// Follows the files until the watch is dropped.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn watch(&self) -> io::Result<Watch> {
+        self.reloader.watch()
+    }
+}

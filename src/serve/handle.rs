@@ -1,0 +1,147 @@
+//! One request, start to end: decide, rewrite, forward, filter, record.
+
+use super::backend::{Answered, BackendError};
+use super::body::{Body, Cut, Prefetched};
+use super::connection::Connection;
+use super::drain::Stage;
+use super::record::Record;
+use super::respond::{self, Failure};
+use super::shard::Shard;
+use crate::clock;
+use crate::decide::{self, BodyRule, Denial, Head};
+use crate::domain::code::Code;
+use crate::filter::headers::Pass;
+use crate::filter::{Filter, FilterError, headers};
+use crate::policy::{Limits, Snapshot};
+use crate::rewrite::{BackendRequest, rewrite};
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Request, Response, request};
+use http_body_util::BodyExt as _;
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Answers one request. Whatever happens is an answer, and is recorded once.
+pub(crate) async fn handle<B>(
+    shard: &Arc<Shard>,
+    connection: &Arc<Connection>,
+    request: Request<B>,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let snapshot = shard.policies.current();
+    let mut record = Box::new(Record::begin(shard, connection, &snapshot, Some((head.method.clone(), head.uri.clone()))));
+    let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
+    drop(snapshot);
+    let forwarded = match admitted {
+        Ok(request) => forward(shard, &request, &mut record).await.map(|answer| (request, answer)),
+        Err(denial) => Err(Failure::Denied(denial)),
+    };
+    match forwarded {
+        Ok((request, (from, prefetched))) => respond::success(&from, request.answer(), record, |record| {
+            Body::cut(prefetched, record, head.version)
+        }),
+        Err(failure) => respond::failure(failure, record),
+    }
+}
+
+/// The checks and the rewrite, and the time they took of the gate's own.
+async fn admit<B>(
+    shard: &Shard,
+    snapshot: &Snapshot,
+    record: &mut Record,
+    head: &request::Parts,
+    body: B,
+    connection: &Connection,
+) -> Result<BackendRequest, Denial>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let request_id = Box::<str>::from(record.request_id());
+    let policy = &snapshot.policy;
+    let now = clock::now();
+    let mut waiting = None;
+    let decide = async || {
+        if shard.draining.stage() >= Stage::Refusing {
+            return Err(Denial::new(Code::Draining, "the gate is about to stop; send the request again")
+                .header(RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        decide::check_framing(head, policy)?;
+        let head = Head {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+            peer: connection.peer(),
+            request_id: &request_id,
+        };
+        let holder = decide::identify_holder(policy, &head, now, &mut record.facts)?;
+        let permit = decide::authorize(policy, &head, holder, &mut record.facts)?;
+        let began = Instant::now();
+        let body = read_body(body, permit.body_rule(), &policy.settings.limits).await?;
+        waiting = Some(began.elapsed());
+        rewrite(&permit, &head, &body, now, &shard.grants(snapshot))
+    };
+    let decided = decide().await;
+    let own = record.started().elapsed().saturating_sub(waiting.unwrap_or_default());
+    record.decided(decided.as_ref().err().map(|denial| denial.code), own);
+    decided
+}
+
+/// Sends the request and reads its answer as far as it is held back.
+async fn forward(
+    shard: &Shard,
+    request: &BackendRequest,
+    record: &mut Record,
+) -> Result<(http::response::Parts, Prefetched), Failure> {
+    let began = Instant::now();
+    let answered = shard.client.send(request).await;
+    record.backend_duration = Some(began.elapsed());
+    let Answered { response, lease } = answered?;
+    let (head, incoming) = response.into_parts();
+    let pass = headers::outcome(head.status).map_err(|(code, status)| BackendError::Status(code, status))?;
+    if pass == Pass::NoBody || record.is_head() {
+        lease.release();
+        return Ok((head, Prefetched::Whole(Bytes::new())));
+    }
+    if !headers::is_identity(&head.headers) {
+        return Err(BackendError::Filter(FilterError::Invalid("it is compressed")).into());
+    }
+    let cut = Box::new(Cut::new(incoming, Filter::new(&request.answer().grant.filter), lease));
+    Ok((head, cut.prefetch(record).await?))
+}
+
+/// Reads a request's body within its limits.
+async fn read_body<B>(body: B, rule: BodyRule, limits: &Limits) -> Result<Bytes, Denial>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let limit = match rule {
+        BodyRule::UpTo(_) | BodyRule::Forbidden if body.is_end_stream() => return Ok(Bytes::new()),
+        BodyRule::Forbidden => return Err(Denial::new(Code::BodyInvalid, "this report takes no body")),
+        BodyRule::UpTo(limit) => limit,
+    };
+    let reading = async {
+        let mut body = pin!(body);
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Denial::new(Code::BodyInvalid, "the body broke off"))?;
+            // Trailers say nothing that counts here.
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.remaining() > limit {
+                return Err(Denial::new(Code::BodyTooLarge, format!("the body may have {limit} bytes at most")));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    let late = || Denial::new(Code::RequestTimeout, "the body did not arrive in time");
+    tokio::time::timeout(limits.body_timeout, reading).await.map_err(|_| late())?
+}

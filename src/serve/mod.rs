@@ -1,0 +1,85 @@
+//! Sockets, time and counting: accepts connections, runs requests through the rooms that have the rules.
+//!
+//! Floor 6. An `if` about permission, address or column here is a bug. A [`Shard`] is one
+//! independent share of the work; [`Server`] runs one per core, each on a thread with a
+//! runtime of its own, and an embedded gate has one that any runtime may use.
+
+mod access_log;
+mod backend;
+mod body;
+mod connection;
+mod drain;
+mod handle;
+mod listen;
+mod pool;
+mod record;
+mod respond;
+mod shard;
+mod tally;
+mod worker;
+
+pub use access_log::{AccessLog, AccessLogWriter};
+pub use body::{Aborted, Body};
+pub use drain::{Drain, Draining, Stage};
+pub use listen::{Connections, bind};
+pub use shard::Shard;
+
+pub(crate) use connection::Connection;
+pub(crate) use handle::handle;
+pub(crate) use respond::problem_json;
+pub(crate) use tally::{ByOutcome, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS};
+
+use crate::policy::PolicyReader;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use worker::Crew;
+
+/// The listeners and workers of a gate.
+#[derive(Debug)]
+pub struct Server {
+    accepting: JoinSet<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a worker thread per shard and accepts on `listeners`, on the runtime this is called on.
+    ///
+    /// # Errors
+    /// When a thread or runtime cannot be started.
+    pub fn start(
+        listeners: Vec<std::net::TcpListener>,
+        shards: &[Arc<Shard>],
+        policies: &PolicyReader,
+        connections: &Arc<Connections>,
+        drain: &Drain,
+    ) -> io::Result<Self> {
+        let (crew, threads) = Crew::start(shards, drain)?;
+        let crew = Arc::new(crew);
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            let listener = TcpListener::from_std(listener)?;
+            accepting.spawn(listen::accept(
+                listener,
+                Arc::clone(&crew),
+                Arc::clone(connections),
+                policies.clone(),
+                drain.watch(),
+            ));
+        }
+        Ok(Self { accepting, threads })
+    }
+
+    /// Waits until nothing is accepted any more and every worker has ended; the drain must have begun.
+    pub async fn over(mut self) {
+        while self.accepting.join_next().await.is_some() {}
+        let threads = self.threads;
+        let join = move || threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        match tokio::task::spawn_blocking(join).await {
+            Ok(0) => {}
+            died => tracing::error!(?died, "worker threads died"),
+        }
+    }
+}

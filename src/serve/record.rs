@@ -1,0 +1,340 @@
+//! The record of one request: its metrics and its access line, written exactly once.
+//!
+//! A record is settled when it is dropped. Until the whole answer was handed over that
+//! means "the client has gone", so that whatever ends a request, even a dropped future,
+//! is recorded.
+
+use super::connection::Connection;
+use super::shard::Shard;
+use super::tally::{Counted, Outcome};
+use crate::decide::Facts;
+use crate::domain::code::Code;
+use crate::domain::encode;
+use crate::policy::{LogFormat, Snapshot};
+use http::{Method, StatusCode, Uri};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Above so many principals none has a series of its own.
+const MAX_PRINCIPALS: usize = 1_000;
+
+/// How much of a path that is no report's is logged, in characters.
+const MAX_PATH: usize = 256;
+
+/// A request under way.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) facts: Facts,
+    pub(crate) columns_removed: u64,
+    pub(crate) backend_duration: Option<Duration>,
+    bytes: u64,
+    shard: Arc<Shard>,
+    connection: Arc<Connection>,
+    request_id: Box<str>,
+    /// `None` when the head could not be read.
+    head: Option<(Method, Uri)>,
+    started: Instant,
+    generation: u64,
+    log_format: LogFormat,
+    principal_series: bool,
+    handed_over: HandedOver,
+    /// The status of the head, and how the request ends once all of the answer was handed over.
+    answer: Option<(u16, Outcome)>,
+    violation: Option<&'static str>,
+}
+
+/// How much of the answer the connection has taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HandedOver {
+    Nothing,
+    Part,
+    Whole,
+}
+
+impl Record {
+    /// A request with this method and target begins on `connection`.
+    pub(crate) fn begin(
+        shard: &Arc<Shard>,
+        connection: &Arc<Connection>,
+        snapshot: &Snapshot,
+        head: Option<(Method, Uri)>,
+    ) -> Self {
+        connection.begin();
+        shard.tally.begin();
+        Self {
+            facts: Facts::default(),
+            columns_removed: 0,
+            backend_duration: None,
+            bytes: 0,
+            shard: Arc::clone(shard),
+            connection: Arc::clone(connection),
+            request_id: shard.request_id().into(),
+            head,
+            started: Instant::now(),
+            generation: snapshot.generation,
+            log_format: snapshot.policy.settings.log_format,
+            principal_series: snapshot.policy.principals.len() <= MAX_PRINCIPALS,
+            handed_over: HandedOver::Nothing,
+            answer: None,
+            violation: None,
+        }
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The checks and the rewrite are over, after so much time of the gate's own.
+    pub(crate) fn decided(&self, outcome: Outcome, duration: Duration) {
+        self.shard.tally.decided(outcome, duration);
+    }
+
+    /// The request was refused below this program's own checks, with an empty answer.
+    pub(crate) fn refused(mut self, code: Code) {
+        self.answer = Some((code.status(), Some(code)));
+        self.complete();
+    }
+
+    /// Whether the answer has a head only.
+    pub(crate) fn is_head(&self) -> bool {
+        self.head.as_ref().is_some_and(|(method, _)| method == Method::HEAD)
+    }
+
+    /// The answer has this status and ends, once all of it was handed over, like this.
+    pub(crate) fn answer(&mut self, status: StatusCode, outcome: Outcome) {
+        self.answer = Some((status.as_u16(), outcome));
+    }
+
+    /// The answer is one for a backend that broke its dialect.
+    pub(crate) fn violation(&mut self, kind: Option<&'static str>) {
+        self.violation = kind;
+    }
+
+    /// The connection took some of the body.
+    pub(crate) fn handed_over(&mut self, bytes: usize) {
+        self.handed_over = HandedOver::Part;
+        self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// The connection took all of the answer, or as much as it will get.
+    pub(crate) fn complete(&mut self) {
+        self.handed_over = HandedOver::Whole;
+    }
+
+    /// The answer breaks off with this code; its status is already said.
+    pub(crate) fn abort(&mut self, code: Code, violation: Option<&'static str>) {
+        self.violation = violation;
+        self.answer = self.answer.map(|(status, _)| (status, Some(code)));
+        self.complete();
+    }
+
+    /// Ends the connection in a reset: what was handed over must not look whole.
+    pub(crate) fn reset_connection(&self) {
+        self.connection.reset();
+    }
+
+    /// Status and ending as they turned out.
+    fn ending(&self) -> (u16, Outcome) {
+        let gone = Code::ClientGone;
+        match (self.handed_over, self.answer) {
+            (HandedOver::Whole, Some((status, outcome))) => (status, outcome),
+            (HandedOver::Part, Some((status, _))) => (status, Some(gone)),
+            (HandedOver::Nothing, _) | (_, None) => (gone.status(), Some(gone)),
+        }
+    }
+
+    fn line(&self, duration: Duration) -> String {
+        let (status, outcome) = self.ending();
+        let mut line = Line::new(self.log_format);
+        line.text("ts", &timestamp());
+        line.text("request_id", &self.request_id);
+        line.address("client", self.facts.client);
+        line.address("peer", Some(self.connection.peer()));
+        line.optional("principal", self.facts.principal.as_ref().map(|id| id.as_str()));
+        line.optional("token", self.facts.token.as_ref().map(|id| id.as_str()));
+        line.optional("report", self.facts.report.as_ref().map(|name| name.as_str()));
+        line.optional("method", self.head.as_ref().map(|(method, _)| method.as_str()));
+        match &self.head {
+            Some((_, uri)) if self.facts.report.is_some() => line.text("path", uri.path()),
+            Some((_, uri)) => line.text("path", &presentable(uri.path())),
+            None => line.nothing("path"),
+        }
+        line.number("status", status);
+        line.text("code", outcome.map_or("ok", Code::as_str));
+        line.millis("duration_ms", Some(duration));
+        line.millis("backend_ms", self.backend_duration);
+        line.number("bytes", self.bytes);
+        line.number("columns_removed", self.columns_removed);
+        line.number("generation", self.generation);
+        line.text("version", env!("CARGO_PKG_VERSION"));
+        line.end()
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let duration = self.started.elapsed();
+        self.shard.tally.end(&Counted {
+            report: self.facts.report.as_ref(),
+            principal: self.facts.principal.as_ref().filter(|_| self.principal_series),
+            outcome: self.ending().1,
+            duration,
+            backend: self.backend_duration,
+            columns_removed: self.columns_removed,
+            violation: self.violation,
+        });
+        if let Some(log) = &self.shard.access_log {
+            log.push(self.line(duration).as_bytes());
+        }
+        self.connection.end();
+    }
+}
+
+/// Now, in RFC 3339 with milliseconds.
+fn timestamp() -> String {
+    let millis = i64::try_from(crate::clock::since_epoch().as_millis()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |at| format!("{at:.3}"))
+}
+
+/// A stranger's path for the log: cut to [`MAX_PATH`] characters, without what may be a token.
+///
+/// A segment is blotted out when it begins like a token of ours, is very long, or has a
+/// long part with a digit, as keys of other platforms do; words joined by `-`, `_` or `.` stay.
+fn presentable(path: &str) -> String {
+    let secret = |segment: &str| {
+        let like_a_key = |part: &str| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|b| b.is_ascii_digit());
+        segment.starts_with("rg_") || segment.len() > 64 || segment.split(['-', '_', '.']).any(like_a_key)
+    };
+    let shown: Vec<_> = path.split('/').map(|segment| if secret(segment) { "***" } else { segment }).collect();
+    shown.join("/").chars().take(MAX_PATH).collect()
+}
+
+/// One access line being written, in either format.
+struct Line {
+    format: LogFormat,
+    text: String,
+}
+
+impl Line {
+    fn new(format: LogFormat) -> Self {
+        Self { format, text: String::with_capacity(384) }
+    }
+
+    fn key(&mut self, key: &str) {
+        match self.format {
+            LogFormat::Json => {
+                self.text.push(if self.text.is_empty() { '{' } else { ',' });
+                self.text.push('"');
+                self.text.push_str(key);
+                self.text.push_str("\":");
+            }
+            LogFormat::Text => {
+                if !self.text.is_empty() {
+                    self.text.push(' ');
+                }
+                self.text.push_str(key);
+                self.text.push('=');
+            }
+        }
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        let bare = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        if self.format == LogFormat::Text && !value.is_empty() && value.bytes().all(bare) {
+            self.text.push_str(value);
+        } else {
+            encode::push_json_string(&mut self.text, value);
+        }
+    }
+
+    fn optional(&mut self, key: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self.nothing(key),
+        }
+    }
+
+    fn nothing(&mut self, key: &str) {
+        self.key(key);
+        self.text.push_str(match self.format {
+            LogFormat::Json => "null",
+            LogFormat::Text => "-",
+        });
+    }
+
+    fn address(&mut self, key: &str, address: Option<IpAddr>) {
+        match address {
+            Some(address) => self.text(key, &address.to_string()),
+            None => self.nothing(key),
+        }
+    }
+
+    fn number(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.key(key);
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{value}");
+    }
+
+    fn millis(&mut self, key: &str, duration: Option<Duration>) {
+        match duration {
+            Some(duration) => self.number(key, format_args!("{:.3}", duration.as_secs_f64() * 1_000.0)),
+            None => self.nothing(key),
+        }
+    }
+
+    fn end(mut self) -> String {
+        if self.format == LogFormat::Json {
+            self.text.push('}');
+        }
+        self.text.push('\n');
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strange_paths_are_cut_and_blotted() {
+        let long = format!("/{}", "ab/".repeat(200));
+        #[rustfmt::skip]
+        let cases = [
+            ("/api/v1/reports/leads", "/api/v1/reports/leads"),
+            ("/daily-performance-by-country-and-device/2026", "/daily-performance-by-country-and-device/2026"),
+            ("/rg_0123456789/x", "/***/x"),
+            ("/a/5f4dcc3b5aa765d61d8327deb882cf99/b", "/a/***/b"),
+            ("/abcdefghijklmnopqrst", "/***"),
+            ("/550e8400-e29b-41d4-a716-446655440000", "/***"),
+            ("/%72%67%5F%30%31%32%33", "/***"),
+            (long.as_str(), long.get(..256).unwrap()),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(presentable(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn lines_have_two_forms() {
+        let line = |format| {
+            let mut line = Line::new(format);
+            line.text("path", "/a\"b\n");
+            line.text("method", "GET");
+            line.optional("token", None);
+            line.millis("duration_ms", Some(Duration::from_micros(1_500)));
+            line.end()
+        };
+        assert_eq!(
+            line(LogFormat::Json),
+            "{\"path\":\"/a\\\"b\\n\",\"method\":\"GET\",\"token\":null,\"duration_ms\":1.500}\n"
+        );
+        assert_eq!(line(LogFormat::Text), "path=\"/a\\\"b\\n\" method=GET token=- duration_ms=1.500\n");
+    }
+}

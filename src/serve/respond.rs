@@ -1,0 +1,192 @@
+//! Answers: problems (RFC 9457) and the heads of successes.
+
+use super::backend::BackendError;
+use super::body::Body;
+use super::record::Record;
+use crate::decide::{Denial, Extra};
+use crate::domain::code::Code;
+use crate::domain::encode;
+use crate::filter::headers;
+use crate::policy::OutputFormat;
+use crate::rewrite::Answer;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Why a request gets no report.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The gate refuses it.
+    Denied(Denial),
+    /// The backend gave no answer that may be passed on.
+    Backend(BackendError),
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error)
+    }
+}
+
+/// Turns a failure into an answer.
+pub(crate) fn failure(failure: Failure, mut record: Box<Record>) -> Response<Body> {
+    match failure {
+        Failure::Denied(denial) => problem(&denial, status(denial.code), record),
+        Failure::Backend(error) => {
+            report_backend(&error, &record);
+            record.violation(error.violation());
+            let status = match error {
+                BackendError::Status(Code::BackendRejected, status) => status,
+                _ => status(error.code()),
+            };
+            problem(&backend_denial(error.code()), status, record)
+        }
+    }
+}
+
+/// Says once, where it is handled, what was wrong with a backend.
+fn report_backend(error: &BackendError, record: &Record) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(
+        request_id = record.request_id(),
+        report = record.facts.report.as_ref().map(|name| name.as_str()),
+        code = error.code().as_str(),
+        cause,
+        "{error}"
+    );
+}
+
+/// What a client is told of a failure of the backend: nothing of the backend's own.
+fn backend_denial(code: Code) -> Denial {
+    let detail = match code {
+        Code::BackendRejected => "the parameters were passed on, and the backend does not accept them",
+        Code::BackendTimeout => "try a shorter period, or again later",
+        Code::Overloaded => "try again later",
+        _ => "the request was in order; the operator can find the cause by the request id",
+    };
+    let denial = Denial::new(code, detail);
+    if code == Code::Overloaded { denial.header(RETRY_AFTER, HeaderValue::from_static("5")) } else { denial }
+}
+
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn problem(denial: &Denial, status: StatusCode, mut record: Box<Record>) -> Response<Body> {
+    let body = problem_json(denial, status, record.request_id());
+    let mut head = HeaderMap::with_capacity(8);
+    head.insert(CONTENT_TYPE, PROBLEM_JSON);
+    for (name, value) in &denial.headers {
+        head.insert(name.clone(), value.clone());
+    }
+    record.answer(status, Some(denial.code));
+    finished(status, head, record, |record| Body::whole(body.into(), record))
+}
+
+/// The text of a problem (RFC 9457 section 3).
+pub(crate) fn problem_json(denial: &Denial, status: StatusCode, request_id: &str) -> String {
+    let mut text = String::with_capacity(256);
+    let code = denial.code.as_str();
+    let mut member = |name: &str, value: &dyn Fn(&mut String)| {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        encode::push_json_string(&mut text, name);
+        text.push(':');
+        value(&mut text);
+    };
+    member("type", &|out| encode::push_json_string(out, &format!("urn:reportgate:{code}")));
+    member("title", &|out| encode::push_json_string(out, denial.code.title()));
+    member("status", &|out| out.push_str(status.as_str()));
+    member("detail", &|out| encode::push_json_string(out, &denial.detail));
+    member("code", &|out| encode::push_json_string(out, code));
+    member("request_id", &|out| encode::push_json_string(out, request_id));
+    for (name, value) in &denial.extras {
+        member(name, &|out| push_extra(out, value));
+    }
+    text.push('}');
+    text
+}
+
+fn push_extra(out: &mut String, value: &Extra) {
+    match value {
+        Extra::Text(text) => encode::push_json_string(out, text),
+        Extra::List(list) => {
+            out.push('[');
+            for (at, text) in list.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                encode::push_json_string(out, text);
+            }
+            out.push(']');
+        }
+    }
+}
+
+/// The head of a success: what may pass of the backend's, and the gate's own.
+pub(crate) fn success(
+    from: &http::response::Parts,
+    answer: &Answer,
+    mut record: Box<Record>,
+    body: impl FnOnce(Box<Record>) -> Body,
+) -> Response<Body> {
+    let mut head = HeaderMap::with_capacity(8);
+    headers::pass_headers(&from.headers, &answer.pass_headers, answer.output == OutputFormat::Opaque, &mut head);
+    if let Some(media_type) = answer.output.media_type() {
+        head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    record.answer(from.status, None);
+    finished(from.status, head, record, body)
+}
+
+fn finished(
+    status: StatusCode,
+    mut head: HeaderMap,
+    record: Box<Record>,
+    body: impl FnOnce(Box<Record>) -> Body,
+) -> Response<Body> {
+    if let Ok(id) = HeaderValue::from_str(record.request_id()) {
+        head.insert(X_REQUEST_ID, id);
+    }
+    head.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let mut response = Response::new(body(record));
+    *response.status_mut() = status;
+    *response.headers_mut() = head;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_json_with_their_extras() {
+        let denial = Denial::new(Code::ColumnNotGranted, "say \"which\"")
+            .with("columns", vec!["email".to_owned()])
+            .with("parameter", "_col");
+        let text = problem_json(&denial, StatusCode::FORBIDDEN, "42");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            serde_json::json!({
+                "type": "urn:reportgate:column_not_granted", "title": Code::ColumnNotGranted.title(), "status": 403,
+                "detail": "say \"which\"", "code": "column_not_granted", "request_id": "42",
+                "columns": ["email"], "parameter": "_col",
+            })
+        );
+    }
+
+    #[test]
+    fn every_code_has_a_status() {
+        for code in Code::ALL {
+            assert_eq!(status(*code).as_u16(), code.status(), "{code}");
+        }
+    }
+}

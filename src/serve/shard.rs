@@ -1,0 +1,103 @@
+//! One independent share of the serving: what a worker, or an embedded gate, owns alone.
+//!
+//! Shards share the snapshot, the access log and nothing else, so that no request on one
+//! core writes a cache line of another.
+
+use super::access_log::AccessLog;
+use super::backend::Client;
+use super::drain::Draining;
+use super::tally::{Counts, Tally};
+use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, Snapshot};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many grants a shard keeps at hand; beyond that it starts anew.
+const GRANTS_AT_HAND: usize = 1024;
+
+/// A share of the serving.
+#[derive(Debug)]
+pub struct Shard {
+    pub(super) policies: PolicyReader,
+    pub(super) client: Client,
+    pub(super) tally: Tally,
+    pub(super) access_log: Option<Arc<AccessLog>>,
+    pub(super) draining: Draining,
+    grants: Mutex<GrantsAtHand>,
+    request_ids: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct GrantsAtHand {
+    generation: u64,
+    by_key: HashMap<GrantKey, Arc<Grant>>,
+}
+
+impl Shard {
+    /// A shard that serves what `policies` says and logs to `access_log`.
+    #[must_use]
+    pub fn new(policies: PolicyReader, access_log: Option<Arc<AccessLog>>, draining: Draining) -> Self {
+        // Without randomness ids are still distinct within the shard.
+        let first_id = getrandom::u64().unwrap_or_default();
+        Self {
+            policies,
+            client: Client::default(),
+            tally: Tally::default(),
+            access_log,
+            draining,
+            grants: Mutex::default(),
+            request_ids: AtomicU64::new(first_id),
+        }
+    }
+
+    /// What it counted so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.tally.counts()
+    }
+
+    /// An id that no other request of this shard has.
+    pub(super) fn request_id(&self) -> String {
+        format!("{:016x}", mixed(self.request_ids.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The compiled grants of `snapshot`, those of this shard first.
+    pub(super) fn grants<'s>(&'s self, snapshot: &'s Snapshot) -> ShardGrants<'s> {
+        ShardGrants { at_hand: &self.grants, snapshot }
+    }
+}
+
+/// The finalizer of SplitMix64: a bijection, so that distinct numbers give distinct ids.
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Grants of one snapshot: a small table of the shard's in front of the snapshot's own.
+pub(super) struct ShardGrants<'s> {
+    at_hand: &'s Mutex<GrantsAtHand>,
+    snapshot: &'s Snapshot,
+}
+
+impl Grants for ShardGrants<'_> {
+    fn grant(&self, key: GrantKey, report: &Report) -> Arc<Grant> {
+        let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if at_hand.generation < self.snapshot.generation {
+            *at_hand = GrantsAtHand { generation: self.snapshot.generation, by_key: HashMap::new() };
+        }
+        if at_hand.generation > self.snapshot.generation {
+            // A request that began before a reload: its grants die with its snapshot.
+            return self.snapshot.grant(key, report);
+        }
+        if let Some(grant) = at_hand.by_key.get(&key) {
+            return Arc::clone(grant);
+        }
+        let grant = self.snapshot.grant(key.clone(), report);
+        if at_hand.by_key.len() >= GRANTS_AT_HAND {
+            at_hand.by_key.clear();
+        }
+        at_hand.by_key.insert(key, Arc::clone(&grant));
+        grant
+    }
+}
