@@ -16,6 +16,8 @@ pub struct Accepted {
     pub warnings: Report,
     /// The files it was read from.
     pub sources: Sources,
+    /// How many cases there are.
+    pub tests: usize,
     /// Cases that expect `allow` and found a refusal.
     pub tests_failing: usize,
 }
@@ -27,5 +29,12 @@ pub struct Accepted {
 /// refusal, or another backend request than it states, is one.
 pub fn load(path: &Path, now: Timestamp) -> Result<Accepted, Box<Rejected>> {
     let loaded = crate::config::load(path, now)?;
-    Ok(Accepted { policy: loaded.policy, warnings: loaded.warnings, sources: loaded.sources, tests_failing: 0 })
+    let tests = loaded.cases.len();
+    Ok(Accepted {
+        policy: loaded.policy,
+        warnings: loaded.warnings,
+        sources: loaded.sources,
+        tests,
+        tests_failing: 0,
+    })
 }
