@@ -1,0 +1,177 @@
+//! Asking the `[admin]` listener of the running gate.
+//!
+//! Its address is read from the config file without loading the config: the running gate may
+//! be well while the file is broken or its secrets cannot be read from here, and a million tokens
+//! need not be loaded to ask for a health check. Only when no address can be found that way is the config
+//! loaded, to say why.
+
+use super::Failure;
+use bytes::Bytes;
+use clap::Args;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use reportgate::{clock, load};
+use serde::Deserialize;
+use std::error::Error;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime;
+use tokio::time::timeout;
+
+/// From connecting to the last byte of the answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longer answers are not read.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Which gate is asked.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// Ask this address, not the `[admin].listen` of the config
+    #[arg(long, value_name = "IP:PORT")]
+    admin: Option<SocketAddr>,
+}
+
+impl Target {
+    /// Where to ask: as given, or as the config at `path` says.
+    pub(super) fn address(&self, path: &Path) -> Result<SocketAddr, Failure> {
+        if let Some(found) = self.admin.or_else(|| configured(&fs::read_to_string(path).ok()?)) {
+            return Ok(reachable(found));
+        }
+        let admin = load::load(path, clock::now())?.policy.settings.admin;
+        let none = || Failure::Plain(format!("{} has no [admin] to ask; see --admin", path.display()));
+        admin.map(|admin| reachable(admin.listen)).ok_or_else(none)
+    }
+}
+
+/// The `[admin].listen` of a config's text.
+fn configured(text: &str) -> Option<SocketAddr> {
+    #[derive(Deserialize)]
+    struct File {
+        admin: Admin,
+    }
+    #[derive(Deserialize)]
+    struct Admin {
+        listen: SocketAddr,
+    }
+    toml::from_str(text).ok().map(|file: File| file.admin.listen)
+}
+
+/// An address to connect to: one that listens on every interface is asked on loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Status and body of `GET path`.
+pub(super) fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+    let failed = |error| Failure::because(format!("cannot ask http://{admin}{path}"), error);
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(e.into()))?;
+    let answer = runtime.block_on(async { timeout(DEADLINE, exchange(admin, path)).await });
+    answer.unwrap_or_else(|_| Err("no answer within 5 s".into())).map_err(failed)
+}
+
+async fn exchange(
+    admin: SocketAddr,
+    path: &str,
+) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    let stream = TokioIo::new(TcpStream::connect(admin).await?);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+    let request = Request::get(path).header(header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+    let exchange = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        Ok((head.status, Limited::new(body, MAX_BYTES).collect().await?.to_bytes()))
+    };
+    tokio::pin!(exchange);
+    tokio::select! {
+        answer = &mut exchange => answer,
+        ended = connection => { ended?; exchange.await }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn the_address_is_read_from_the_config() {
+        #[rustfmt::skip]
+        let cases = [
+            ("[admin]\nlisten = \"127.0.0.1:9180\"", Some("127.0.0.1:9180")),
+            ("\u{feff}[admin]\r\nlisten = \"127.0.0.1:9180\"\r\n", Some("127.0.0.1:9180")),
+            ("nonsense = true\n[admin]\nlisten = \"[::1]:9180\"\nhosts = []", Some("[::1]:9180")),
+            ("[admin]\nlisten = \"9180\"", None),
+            ("[admin]", None),
+            ("[server]", None),
+            ("[admin", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(configured(text).map(|a| a.to_string()).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unspecified_addresses_are_asked_on_loopback() {
+        #[rustfmt::skip]
+        let cases = [
+            ("0.0.0.0:9180", "127.0.0.1:9180"), ("[::]:9180", "[::1]:9180"),
+            ("127.0.0.1:9180", "127.0.0.1:9180"), ("192.0.2.1:9180", "192.0.2.1:9180"),
+        ];
+        for (listen, expected) in cases {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), expected);
+        }
+    }
+
+    /// Answers one request with `answer`, whatever it asks, and returns what it asked.
+    fn answering(answer: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        (address, asked)
+    }
+
+    #[test]
+    fn answers_are_read() {
+        #[rustfmt::skip]
+        let cases = [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", Some((200, "ok"))),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", Some((200, "ok"))),
+            ("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\nno", Some((503, "no"))),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", None),
+            ("SSH-2.0\r\n\r\n", None),
+            ("", None),
+        ];
+        for (answer, expected) in cases {
+            let (address, asked) = answering(answer);
+            let found = get(address, "/livez").ok();
+            let found =
+                found.map(|(status, body)| (status.as_u16(), String::from_utf8(body.to_vec()).unwrap()));
+            assert_eq!(found, expected.map(|(status, body)| (status, body.to_owned())), "{answer:?}");
+            let asked = asked.join().unwrap();
+            assert!(asked.starts_with(&format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n")), "{asked}");
+        }
+    }
+}
