@@ -34,7 +34,8 @@ impl Failure {
             Self::Config(rejected) => {
                 let report = &rejected.report;
                 let rendered = report.render(io::stderr().is_terminal());
-                format!("{rendered}\nthe config is refused: {}\n", count(report.errors(), "problem"))
+                let problems = count(report.errors(), "problem");
+                format!("{}\n\nthe config is refused: {problems}\n", rendered.trim_end())
             }
             Self::Because { what, source } => {
                 let mut message = format!("reportgate: {what}: {source}");

@@ -232,6 +232,12 @@ mod tests {
     }
 
     #[test]
+    fn it_is_reached_over_tcp() {
+        let (status, body) = crate::cli::ask::get(start().unwrap(), "/affiliates/leads.json").unwrap();
+        assert_eq!((status, &*body), (StatusCode::UNAUTHORIZED, b"wrong key\n".as_slice()));
+    }
+
+    #[test]
     fn json_answers_are_json_and_rows_are_limited() {
         for (target, rows) in [("/affiliates/clicks.json", 100), ("/affiliates/clicks.json?limit=7", 7)] {
             let (_, body) = ask(target, KEY);

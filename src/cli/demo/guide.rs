@@ -46,7 +46,7 @@ reportgate demo: a sample platform with three reports, and the gate in front of 
 
   the gate            http://{gate}
   its admin listener  http://{admin}   (/metrics /livez /readyz /status)
-  the platform        http://{backend}   (affiliates cannot reach it)
+  the platform        http://{backend}   (in earnest, only the gate can reach it)
   the config          {}
 
 Copy a line into another terminal; each prints the answer and its status.
