@@ -1,8 +1,22 @@
-//! `serve`: a stand-in until the command is written.
+//! `serve`: puts the rooms together, and takes them down on a signal.
+//!
+//! The main thread's runtime accepts, answers `[admin]` and waits for signals; requests are
+//! served by the workers, reloads done by the watch.
 
-use super::Failure;
-use std::net::SocketAddr;
+use super::{Failure, note};
+use reportgate::admin::{Admin, MetricSources};
+use reportgate::policy::{PolicyReader, Settings};
+use reportgate::reload::{Reloader, Trigger};
+use reportgate::serve::{AccessLog, Connections, Drain, Server, Shard, Stage, bind};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long requests begun after the grace are still refused before the process ends.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Where the gate listens.
 #[derive(Debug)]
@@ -15,6 +29,144 @@ pub(super) struct Addresses {
 
 /// Serves until a signal comes; calls `ready` once it listens.
 pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), Failure> {
-    let _ = (config, ready, Addresses { server: Vec::new(), admin: None });
-    Err(Failure::Plain("not written".to_owned()))
+    let (reloader, warnings) = Reloader::start(config)?;
+    if warnings.warnings() > 0 {
+        note(&warnings.render(false));
+    }
+    let policies = reloader.reader();
+    let settings = policies.current().policy.settings.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start the runtime", error))?;
+    let (access_log, access_log_writer) = AccessLog::to(io::stdout())
+        .map_err(|error| Failure::because("cannot start the thread of the access log", error))?;
+    let served = runtime.block_on(serve(&settings, reloader, &policies, access_log, ready));
+    // Whatever hangs on this runtime has had its time.
+    runtime.shutdown_background();
+    drop(access_log_writer);
+    served
+}
+
+async fn serve(
+    settings: &Settings,
+    reloader: Arc<Reloader>,
+    policies: &PolicyReader,
+    access_log: Arc<AccessLog>,
+    ready: impl FnOnce(&Addresses),
+) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;
+    let listeners = settings.listen.iter().map(|address| listen(*address)).collect::<Result<Vec<_>, _>>()?;
+    let admin_listener = settings.admin.as_ref().map(|admin| listen(admin.listen)).transpose()?;
+    let addresses = Addresses {
+        server: listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+        admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+    };
+
+    let drain = Drain::default();
+    let shard = || Shard::new(policies.clone(), Some(Arc::clone(&access_log)), drain.watch());
+    let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
+    let connections = Arc::new(Connections::default());
+    let cannot_start = |error| Failure::because("cannot start the workers", error);
+    let server = Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;
+    let admin = Admin::new(MetricSources {
+        policies: policies.clone(),
+        reloader: Arc::clone(&reloader),
+        shards,
+        connections,
+        access_log: Some(access_log),
+        draining: drain.watch(),
+    });
+    if let Some(listener) = admin_listener {
+        let cannot_listen = |error| Failure::because("cannot listen for [admin]", error);
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_listen)?;
+        tokio::spawn(admin.serve(listener));
+    }
+    let _watch =
+        reloader.watch().map_err(|error| Failure::because("cannot start to watch the config", error))?;
+    announce(&addresses);
+    ready(&addresses);
+
+    signals.stop(&reloader).await;
+    tokio::select! {
+        () = wind_down(&drain, server, policies) => {}
+        () = signals.stop(&reloader) => note("second signal: ending at once\n"),
+    }
+    Ok(())
+}
+
+/// The stages of a drain, up to the last words.
+async fn wind_down(drain: &Drain, server: Server, policies: &PolicyReader) {
+    let (delay, grace) = {
+        let snapshot = policies.current();
+        (snapshot.policy.settings.drain_delay, snapshot.policy.settings.shutdown_grace)
+    };
+    note("draining\n");
+    drain.advance(Stage::Unready);
+    tokio::time::sleep(delay).await;
+    drain.advance(Stage::Draining);
+    let mut over = std::pin::pin!(server.over());
+    if tokio::time::timeout(grace, over.as_mut()).await.is_ok() {
+        note("drained\n");
+        return;
+    }
+    drain.advance(Stage::Refusing);
+    // The workers break off what is left by themselves.
+    let _ = tokio::time::timeout(LAST_WORDS, over).await;
+    note("shutdown_grace is over: requests under way were broken off\n");
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    bind(address).map_err(|error| {
+        let taken = error.kind() == io::ErrorKind::AddrInUse;
+        let hint = if taken { " (does another reportgate run already?)" } else { "" };
+        Failure::because(format!("cannot listen on {address}{hint}"), error)
+    })
+}
+
+/// How many workers there are.
+fn workers(settings: &Settings) -> usize {
+    match settings.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    }
+}
+
+fn announce(addresses: &Addresses) {
+    for address in &addresses.server {
+        note(&format!("listening on http://{address}\n"));
+    }
+    if let Some(address) = addresses.admin {
+        note(&format!("admin on http://{address}\n"));
+    }
+}
+
+/// The signals the process listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT; a SIGHUP meanwhile reloads the config.
+    async fn stop(&mut self, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let reloader = Arc::clone(reloader);
+                    // Its outcome is logged where it happens.
+                    tokio::task::spawn_blocking(move || reloader.reload(Trigger::Asked));
+                }
+            }
+        }
+    }
 }

@@ -149,6 +149,7 @@ pub(super) async fn accept(
     let listener = listener.into_std();
     while let Ok(listener) = &listener
         && let Ok((stream, peer)) = listener.accept()
+        && stream.set_nonblocking(true).is_ok()
     {
         hand_over(stream, peer, &crew, &connections, &policies);
     }

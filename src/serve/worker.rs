@@ -112,7 +112,7 @@ async fn work(shard: Arc<Shard>, mut arrivals: UnboundedReceiver<Arrival>, mut d
 }
 
 /// Serves one connection to its end.
-async fn serve(shard: Arc<Shard>, arrival: Arrival, mut draining: Draining) {
+async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
     let stream = stream.set_nodelay(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
     let Ok(stream) = stream else { return };
