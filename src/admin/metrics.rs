@@ -127,16 +127,36 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     add("requests_total", "Requests by report and ending.", counters, outcomes);
     add("requests_by_principal_total", "Requests by principal and ending.", counters, principals);
     add("auth_decisions_total", "Decisions about requests, by reason.", counters, decisions);
-    add("request_duration_seconds", "From the head of a request to the end of its answer.", histograms, durations);
+    add(
+        "request_duration_seconds",
+        "From the head of a request to the end of its answer.",
+        histograms,
+        durations,
+    );
     add(
         "backend_duration_seconds",
         "From the backend request to the head of its answer.",
         histograms,
         backend_durations,
     );
-    add("decision_duration_seconds", "Checks and rewrite of a request, waiting excluded.", histograms, decision);
-    add("columns_removed_total", "Columns the backend sent that were cut, summed over answers.", counters, removed);
-    add("response_violations_total", "Backend answers refused for their shape, by kind.", counters, violations);
+    add(
+        "decision_duration_seconds",
+        "Checks and rewrite of a request, waiting excluded.",
+        histograms,
+        decision,
+    );
+    add(
+        "columns_removed_total",
+        "Columns the backend sent that were cut, summed over answers.",
+        counters,
+        removed,
+    );
+    add(
+        "response_violations_total",
+        "Backend answers refused for their shape, by kind.",
+        counters,
+        violations,
+    );
     let in_flight = vec![gauge(counts.in_flight as f64, &[])];
     add("requests_in_flight", "Requests under way.", MetricType::GAUGE, in_flight);
 }
@@ -251,11 +271,7 @@ fn by_outcome(counts: &ByOutcome, labels: &[(&str, &str)]) -> Vec<Metric> {
     counts.iter().map(metric).collect()
 }
 
-fn histogram<const N: usize>(
-    observed: &Histogram<N>,
-    bounds: &[f64; N],
-    labels: &[(&str, &str)],
-) -> Metric {
+fn histogram<const N: usize>(observed: &Histogram<N>, bounds: &[f64; N], labels: &[(&str, &str)]) -> Metric {
     let mut cumulative = 0;
     let buckets = bounds.iter().zip(&observed.buckets).map(|(bound, count)| {
         cumulative += count;

@@ -115,7 +115,10 @@ impl Admin {
             (Some(_), Some(_)) => false,
         };
         if !host_allowed {
-            return Err(Denial::new(Code::HostNotAllowed, "name this host in [admin] hosts, or use its address"));
+            return Err(Denial::new(
+                Code::HostNotAllowed,
+                "name this host in [admin] hosts, or use its address",
+            ));
         }
         let probe = matches!(path, "/livez" | "/readyz");
         if probe || settings.allowed_ips.is_empty() || settings.allowed_ips.contains(peer) {

@@ -44,7 +44,8 @@ impl AccessLog {
     pub fn to(out: impl Write + Send + 'static) -> std::io::Result<(Arc<Self>, AccessLogWriter)> {
         let log = Arc::new(Self::default());
         let writing = Arc::clone(&log);
-        let thread = std::thread::Builder::new().name("access-log".into()).spawn(move || writing.write(out))?;
+        let thread =
+            std::thread::Builder::new().name("access-log".into()).spawn(move || writing.write(out))?;
         Ok((Arc::clone(&log), AccessLogWriter { log, thread: Some(thread) }))
     }
 

@@ -36,7 +36,7 @@ pub(crate) enum BackendError {
     Timeout,
     /// The connection ended within the body.
     Truncated(hyper::Error),
-    /// A status that is not passed on as a success.
+    /// A status that is no success: what it means, and the backend's own.
     Status(Code, StatusCode),
     /// The body cannot be passed on.
     Filter(FilterError),
@@ -53,6 +53,26 @@ impl BackendError {
             Self::Status(code, _) => *code,
             Self::Filter(FilterError::Refused) => Code::BackendRefused,
             Self::Head(_) | Self::Filter(FilterError::Invalid(_)) => Code::BackendResponseInvalid,
+        }
+    }
+
+    /// The status of the answer. A client whose parameters were rejected gets the backend's own.
+    pub(crate) fn status(&self) -> StatusCode {
+        if let Self::Status(Code::BackendRejected, status) = self {
+            return *status;
+        }
+        StatusCode::from_u16(self.code().status()).unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+
+    /// What the client can do about it; nothing of the backend's own.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Status(Code::BackendRejected, _) => "the backend does not accept these parameters",
+            Self::Timeout => "ask for a shorter period, or try again later",
+            Self::Connect(_) | Self::ConnectTimeout | Self::Lost(_) | Self::Truncated(_) => "try again later",
+            Self::Request(_) | Self::Head(_) | Self::Status(..) | Self::Filter(_) => {
+                "the request was in order; the operator can find the cause by the request id"
+            }
         }
     }
 

@@ -97,7 +97,9 @@ impl http_body::Body for Body {
                     }
                     Err(error) => {
                         // Without chunks only a reset tells a cut answer from a whole one (RFC 9112 section 6.3).
-                        if *version < Version::HTTP_11 && let Some(record) = record {
+                        if *version < Version::HTTP_11
+                            && let Some(record) = record
+                        {
                             record.reset_connection();
                         }
                         settle(record, cut, Err(&error));
@@ -117,7 +119,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Whole { bytes, .. } => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            Inner::Whole { bytes, .. } => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
             Inner::Streamed { .. } => SizeHint::default(),
         }
     }
@@ -176,7 +180,10 @@ impl Cut {
     }
 
     /// Reads until the answer is whole or [`HELD_BACK`] is full. Failures up to there have a status of their own.
-    pub(super) async fn prefetch(mut self: Box<Self>, record: &mut Record) -> Result<Prefetched, BackendError> {
+    pub(super) async fn prefetch(
+        mut self: Box<Self>,
+        record: &mut Record,
+    ) -> Result<Prefetched, BackendError> {
         let mut held_back = Vec::new();
         loop {
             let next = std::future::poll_fn(|cx| self.poll_next(cx)).await;

@@ -140,11 +140,7 @@ impl TimedStream {
         deadline.poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 
-    fn progressed<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn progressed<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match write {
             Poll::Ready(result) => {
                 self.writing = None;

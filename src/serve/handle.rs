@@ -10,8 +10,8 @@ use super::shard::Shard;
 use crate::clock;
 use crate::decide::{self, BodyRule, Denial, Head};
 use crate::domain::code::Code;
-use crate::filter::headers::Pass;
-use crate::filter::{Filter, FilterError, headers};
+use crate::filter::headers::Success;
+use crate::filter::{Filter, headers};
 use crate::policy::{Limits, Snapshot};
 use crate::rewrite::{BackendRequest, rewrite};
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -35,7 +35,8 @@ where
 {
     let (head, body) = request.into_parts();
     let snapshot = shard.policies.current();
-    let mut record = Box::new(Record::begin(shard, connection, &snapshot, Some((head.method.clone(), head.uri.clone()))));
+    let mut record =
+        Box::new(Record::begin(shard, connection, &snapshot, Some((head.method.clone(), head.uri.clone()))));
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
     drop(snapshot);
     let forwarded = match admitted {
@@ -105,14 +106,13 @@ async fn forward(
     record.backend_duration = Some(began.elapsed());
     let Answered { response, lease } = answered?;
     let (head, incoming) = response.into_parts();
-    let pass = headers::outcome(head.status).map_err(|(code, status)| BackendError::Status(code, status))?;
-    if pass == Pass::NoBody || record.is_head() {
+    let success =
+        headers::outcome(head.status).map_err(|(code, _)| BackendError::Status(code, head.status))?;
+    if success == Success::WithoutBody || record.is_head() {
         lease.release();
         return Ok((head, Prefetched::Whole(Bytes::new())));
     }
-    if !headers::is_identity(&head.headers) {
-        return Err(BackendError::Filter(FilterError::Invalid("it is compressed")).into());
-    }
+    headers::check_body(&head.headers).map_err(BackendError::Filter)?;
     let cut = Box::new(Cut::new(incoming, Filter::new(&request.answer().grant.filter), lease));
     Ok((head, cut.prefetch(record).await?))
 }
@@ -136,7 +136,10 @@ where
             // Trailers say nothing that counts here.
             let Ok(data) = frame.into_data() else { continue };
             if whole.len() + data.remaining() > limit {
-                return Err(Denial::new(Code::BodyTooLarge, format!("the body may have {limit} bytes at most")));
+                return Err(Denial::new(
+                    Code::BodyTooLarge,
+                    format!("the body may have {limit} bytes at most"),
+                ));
             }
             whole.extend_from_slice(&data);
         }

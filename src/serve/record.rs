@@ -208,10 +208,12 @@ fn timestamp() -> String {
 /// long part with a digit, as keys of other platforms do; words joined by `-`, `_` or `.` stay.
 fn presentable(path: &str) -> String {
     let secret = |segment: &str| {
-        let like_a_key = |part: &str| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|b| b.is_ascii_digit());
+        let like_a_key =
+            |part: &str| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|b| b.is_ascii_digit());
         segment.starts_with("rg_") || segment.len() > 64 || segment.split(['-', '_', '.']).any(like_a_key)
     };
-    let shown: Vec<_> = path.split('/').map(|segment| if secret(segment) { "***" } else { segment }).collect();
+    let shown: Vec<_> =
+        path.split('/').map(|segment| if secret(segment) { "***" } else { segment }).collect();
     shown.join("/").chars().take(MAX_PATH).collect()
 }
 

@@ -43,11 +43,8 @@ pub(crate) fn failure(failure: Failure, mut record: Box<Record>) -> Response<Bod
         Failure::Backend(error) => {
             report_backend(&error, &record);
             record.violation(error.violation());
-            let status = match error {
-                BackendError::Status(Code::BackendRejected, status) => status,
-                _ => status(error.code()),
-            };
-            problem(&backend_denial(error.code()), status, record)
+            let status = error.status();
+            problem(&backend_denial(&error), status, record)
         }
     }
 }
@@ -65,15 +62,13 @@ fn report_backend(error: &BackendError, record: &Record) {
 }
 
 /// What a client is told of a failure of the backend: nothing of the backend's own.
-fn backend_denial(code: Code) -> Denial {
-    let detail = match code {
-        Code::BackendRejected => "the parameters were passed on, and the backend does not accept them",
-        Code::BackendTimeout => "try a shorter period, or again later",
-        Code::Overloaded => "try again later",
-        _ => "the request was in order; the operator can find the cause by the request id",
-    };
-    let denial = Denial::new(code, detail);
-    if code == Code::Overloaded { denial.header(RETRY_AFTER, HeaderValue::from_static("5")) } else { denial }
+fn backend_denial(error: &BackendError) -> Denial {
+    let code = error.code();
+    if code == Code::Overloaded {
+        let again = HeaderValue::from_static("5");
+        return Denial::new(code, "try again later").header(RETRY_AFTER, again);
+    }
+    Denial::new(code, error.advice())
 }
 
 fn status(code: Code) -> StatusCode {
@@ -138,7 +133,11 @@ pub(crate) fn success(
     body: impl FnOnce(Box<Record>) -> Body,
 ) -> Response<Body> {
     let mut head = HeaderMap::with_capacity(8);
-    headers::pass_headers(&from.headers, &answer.pass_headers, answer.output == OutputFormat::Opaque, &mut head);
+    let passes = match answer.output {
+        OutputFormat::Opaque => headers::Body::Opaque,
+        OutputFormat::Json | OutputFormat::Csv => headers::Body::Filtered,
+    };
+    headers::pass_headers(&from.headers, &answer.pass_headers, passes, &mut head);
     if let Some(media_type) = answer.output.media_type() {
         head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
