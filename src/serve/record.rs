@@ -1,10 +1,11 @@
 //! The record of one request: its metrics and its access line, written exactly once.
 //!
 //! A record is settled when it is dropped. Until the whole answer was handed over that
-//! means "the client has gone", so that whatever ends a request, even a dropped future,
-//! is recorded.
+//! means "the client has gone" (or the gate itself, at the very end of a drain), so that
+//! whatever ends a request, even a dropped future, is recorded.
 
 use super::connection::Connection;
+use super::drain::Stage;
 use super::shard::Shard;
 use super::tally::{Counted, Outcome};
 use crate::decide::Facts;
@@ -141,7 +142,8 @@ impl Record {
 
     /// Status and ending as they turned out.
     fn ending(&self) -> (u16, Outcome) {
-        let gone = Code::ClientGone;
+        let gone =
+            if self.shard.draining.stage() < Stage::Refusing { Code::ClientGone } else { Code::Draining };
         match (self.handed_over, self.answer) {
             (HandedOver::Whole, Some((status, outcome))) => (status, outcome),
             (HandedOver::Part, Some((status, _))) => (status, Some(gone)),
