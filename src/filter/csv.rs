@@ -1,0 +1,272 @@
+//! CSV answers (RFC 4180): the header tells which cells are granted, records are cut.
+//!
+//! The header leaves with every column of the view under the catalogue's names; a column that
+//! the backend does not send is empty. Cells, their quotes and the ends of lines leave
+//! byte for byte. Refused: records of another length than the header, a quote inside a
+//! bare cell, text behind a closing quote, a lone CR outside of quotes. Blank lines are dropped
+//! unless there is one column, where they are a cell.
+
+use super::FilterError;
+use super::intake::{Intake, MAX_UNIT, TOO_LONG};
+use crate::domain::column::Column;
+use crate::domain::dialect::CsvDialect;
+use memchr::{memchr, memchr_iter, memchr2};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How CSV answers to one view are cut.
+#[derive(Debug)]
+pub(super) struct CsvPlan {
+    delimiter: u8,
+    /// In the view's order: the catalogue's name and the backend's.
+    columns: Vec<(Box<str>, Box<str>)>,
+}
+
+impl CsvPlan {
+    pub(super) fn new<'a>(dialect: &CsvDialect, columns: impl Iterator<Item = &'a Column>) -> Self {
+        let columns = columns.map(|column| (column.name.as_str().into(), column.response.clone())).collect();
+        Self { delimiter: dialect.delimiter, columns }
+    }
+}
+
+/// The filter of one CSV answer.
+#[derive(Debug)]
+pub(super) struct CsvFilter {
+    intake: Intake,
+    records: Records,
+}
+
+impl CsvFilter {
+    pub(super) fn new(plan: Arc<CsvPlan>) -> Self {
+        let records = Records { plan, cells: Vec::new(), header: None, removed: 0 };
+        Self { intake: Intake::default(), records }
+    }
+
+    pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), FilterError> {
+        self.intake.push(input, |text| self.records.read(text, Rest::MayCome, out))
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FilterError> {
+        let rest = self.intake.finish()?;
+        self.records.read(&rest, Rest::IsHere, out)?;
+        if self.records.header.is_none() { Err(NO_HEADER) } else { Ok(()) }
+    }
+
+    pub(super) fn columns_removed(&self) -> usize {
+        self.records.removed
+    }
+}
+
+const NO_HEADER: FilterError = FilterError::Invalid("there is no header line");
+const RAGGED: FilterError = FilterError::Invalid("a record is not as long as the header");
+
+/// Whether the text at hand is the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    MayCome,
+    IsHere,
+}
+
+/// The records of one answer.
+#[derive(Debug)]
+struct Records {
+    plan: Arc<CsvPlan>,
+    /// Where the cells of the record at hand stand, quotes included.
+    cells: Vec<Range<usize>>,
+    header: Option<Header>,
+    removed: usize,
+}
+
+#[derive(Debug)]
+struct Header {
+    width: usize,
+    /// In the view's order: the granted columns, and where the backend has them.
+    granted: Vec<Option<usize>>,
+}
+
+impl Records {
+    /// Reads and writes as many records as are complete: how many bytes they were.
+    fn read(&mut self, text: &[u8], rest: Rest, out: &mut Vec<u8>) -> Result<usize, FilterError> {
+        let mut at = 0;
+        while at < text.len() {
+            self.cells.clear();
+            let Some((end, next)) = self.record(text, at, rest)? else { break };
+            if next - at > MAX_UNIT {
+                return Err(TOO_LONG);
+            }
+            let line_end = slice(text, &(end..next));
+            match &self.header {
+                None => self.write_header(text, line_end, out)?,
+                Some(header) if end == at && header.width > 1 => {}
+                Some(header) => header.write(&self.cells, text, self.plan.delimiter, line_end, out)?,
+            }
+            at = next;
+        }
+        Ok(at)
+    }
+
+    /// Finds the cells of the record at `at`: where its last cell ends, and where the next record
+    /// begins; `None` when it is not complete.
+    fn record(&mut self, text: &[u8], at: usize, rest: Rest) -> Result<Option<(usize, usize)>, FilterError> {
+        let line = text.get(at..).unwrap_or_default();
+        let Some(length) = memchr(b'\n', line) else {
+            return match rest {
+                Rest::MayCome => Ok(None),
+                Rest::IsHere => self.quoted_record(text, at, rest),
+            };
+        };
+        let line = slice(line, &(0..length));
+        let cells = line.strip_suffix(b"\r").unwrap_or(line);
+        if memchr2(b'"', b'\r', cells).is_some() {
+            return self.quoted_record(text, at, rest);
+        }
+        let mut from = at;
+        for delimiter in memchr_iter(self.plan.delimiter, cells) {
+            self.cells.push(from..at + delimiter);
+            from = at + delimiter + 1;
+        }
+        let end = at + cells.len();
+        self.cells.push(from..end);
+        Ok(Some((end, at + length + 1)))
+    }
+
+    /// [`Self::record`] for any record: cell by cell.
+    fn quoted_record(
+        &mut self,
+        text: &[u8],
+        mut at: usize,
+        rest: Rest,
+    ) -> Result<Option<(usize, usize)>, FilterError> {
+        loop {
+            let from = at;
+            if text.get(at) == Some(&b'"') {
+                match closing_quote(text, at + 1, rest)? {
+                    Some(end) => at = end,
+                    None => return Ok(None),
+                }
+            } else {
+                let ends = |byte: &u8| *byte == self.plan.delimiter || matches!(byte, b'"' | b'\r' | b'\n');
+                let bare = text.get(at..).unwrap_or_default();
+                at += bare.iter().position(ends).unwrap_or(bare.len());
+            }
+            self.cells.push(from..at);
+            match (text.get(at), text.get(at + 1)) {
+                (Some(byte), _) if *byte == self.plan.delimiter => at += 1,
+                (Some(b'\n'), _) => return Ok(Some((at, at + 1))),
+                (Some(b'\r'), Some(b'\n')) => return Ok(Some((at, at + 2))),
+                (None, _) if rest == Rest::IsHere => return Ok(Some((at, at))),
+                (None, _) => return Ok(None),
+                (Some(b'\r'), None) if rest == Rest::MayCome => return Ok(None),
+                (Some(b'\r'), _) => return Err(FilterError::Invalid("a CR without LF outside of quotes")),
+                (Some(b'"'), _) => return Err(FilterError::Invalid("a quote inside a bare cell")),
+                (Some(_), _) => return Err(FilterError::Invalid("text behind a closing quote")),
+            }
+        }
+    }
+
+    /// Learns the header from the cells at hand and writes the view's.
+    fn write_header(&mut self, text: &[u8], line_end: &[u8], out: &mut Vec<u8>) -> Result<(), FilterError> {
+        let mut places = HashMap::new();
+        let mut names = HashSet::new();
+        for (place, cell) in self.cells.iter().enumerate() {
+            let name = unquoted(slice(text, cell));
+            places.entry(name.clone()).or_insert(place);
+            names.insert(name);
+        }
+        if self.cells.iter().all(|cell| cell.is_empty()) {
+            return Err(NO_HEADER);
+        }
+        let columns = &self.plan.columns;
+        let granted: Vec<_> =
+            columns.iter().map(|(_, response)| places.get(response.as_bytes()).copied()).collect();
+        if granted.iter().all(Option::is_none) {
+            return Err(FilterError::Invalid("the header names none of the granted columns"));
+        }
+        for (_, response) in columns {
+            names.remove(response.as_bytes());
+        }
+        self.removed = names.len();
+        for (nth, (name, _)) in columns.iter().enumerate() {
+            if nth > 0 {
+                out.push(self.plan.delimiter);
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.extend_from_slice(line_end);
+        self.header = Some(Header { width: self.cells.len(), granted });
+        Ok(())
+    }
+}
+
+impl Header {
+    /// Writes what is granted of a record. An empty cell alone on its line is written `""`: readers take a blank line for none.
+    fn write(
+        &self,
+        cells: &[Range<usize>],
+        text: &[u8],
+        delimiter: u8,
+        line_end: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), FilterError> {
+        if cells.len() != self.width {
+            return Err(RAGGED);
+        }
+        let began = out.len();
+        for (nth, place) in self.granted.iter().enumerate() {
+            if nth > 0 {
+                out.push(delimiter);
+            }
+            if let Some(cell) = place.and_then(|place| cells.get(place)) {
+                out.extend_from_slice(slice(text, cell));
+            }
+        }
+        if out.len() == began {
+            out.extend_from_slice(b"\"\"");
+        }
+        out.extend_from_slice(line_end);
+        Ok(())
+    }
+}
+
+/// The end of the quoted cell whose text is at `at`; `None` when that may yet come.
+fn closing_quote(text: &[u8], mut at: usize, rest: Rest) -> Result<Option<usize>, FilterError> {
+    loop {
+        let Some(length) = memchr(b'"', text.get(at..).unwrap_or_default()) else {
+            return match rest {
+                Rest::MayCome => Ok(None),
+                Rest::IsHere => Err(FilterError::Invalid("it ends inside of quotes")),
+            };
+        };
+        at += length + 1;
+        match text.get(at) {
+            Some(b'"') => at += 1,
+            None if rest == Rest::MayCome => return Ok(None),
+            _ => return Ok(Some(at)),
+        }
+    }
+}
+
+fn slice<'t>(text: &'t [u8], cell: &Range<usize>) -> &'t [u8] {
+    text.get(cell.clone()).unwrap_or_default()
+}
+
+/// What a cell says.
+fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inside) = cell.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
+        return Cow::Borrowed(cell);
+    };
+    if memchr(b'"', inside).is_none() {
+        return Cow::Borrowed(inside);
+    }
+    let mut after_quote = false;
+    let mut out = Vec::with_capacity(inside.len());
+    for byte in inside {
+        after_quote = *byte == b'"' && !after_quote;
+        if !after_quote {
+            out.push(*byte);
+        }
+    }
+    Cow::Owned(out)
+}
