@@ -40,21 +40,22 @@ pub fn outcome(status: StatusCode) -> Result<Success, (Code, StatusCode)> {
 /// When it has a `Content-Encoding` other than identity, a `Transfer-Encoding` other than chunked, or
 /// both a length and a transfer encoding (HTTP programs disagree about which counts).
 pub fn check_body(head: &HeaderMap) -> Result<(), FilterError> {
-    let only = |name, expected: &str| {
-        let mut words = head.get_all(name).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        words.all(|word| word.trim_ascii().eq_ignore_ascii_case(expected.as_bytes()))
-    };
-    if !only(header::CONTENT_ENCODING, "identity") {
+    let mut encodings = head
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    if encodings.any(|word| !word.trim_ascii().eq_ignore_ascii_case(b"identity")) {
         return Err(FilterError::Invalid("the body is compressed"));
     }
-    let codings = head.get_all(header::TRANSFER_ENCODING).iter().count();
-    if codings > 1 || !only(header::TRANSFER_ENCODING, "chunked") {
-        return Err(FilterError::Invalid("the body has a transfer encoding other than chunked"));
+    let mut codings = head.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), None) if head.contains_key(header::CONTENT_LENGTH) => {
+            Err(FilterError::Invalid("the body has a length and a transfer encoding"))
+        }
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(FilterError::Invalid("the body has a transfer encoding other than chunked")),
     }
-    if codings > 0 && head.contains_key(header::CONTENT_LENGTH) {
-        return Err(FilterError::Invalid("the body has a length and a transfer encoding"));
-    }
-    Ok(())
 }
 
 /// Whether the body passes as it is.
@@ -121,4 +122,100 @@ fn is_connection_option(head: &HeaderMap, name: &HeaderName) -> bool {
     let mut options =
         head.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn statuses_are_classified() {
+        #[rustfmt::skip]
+        let cases = [
+            (200, "with_body"), (201, "with_body"), (203, "with_body"), (204, "without_body"), (205, "without_body"),
+            (206, "backend_response_invalid 502"), (207, "with_body"), (299, "with_body"), (100, "backend_response_invalid 502"),
+            (101, "backend_response_invalid 502"), (300, "backend_refused 502"), (302, "backend_refused 502"), (304, "backend_refused 502"),
+            (399, "backend_refused 502"), (400, "backend_rejected 400"), (401, "backend_refused 502"), (402, "backend_failed 502"),
+            (403, "backend_refused 502"), (404, "backend_rejected 404"), (405, "backend_failed 502"), (409, "backend_rejected 409"),
+            (410, "backend_rejected 410"), (418, "backend_failed 502"), (422, "backend_rejected 422"), (429, "overloaded 503"),
+            (499, "backend_failed 502"), (500, "backend_failed 502"), (502, "backend_failed 502"), (503, "overloaded 503"),
+            (504, "backend_failed 502"), (599, "backend_failed 502"), (600, "backend_response_invalid 502"), (999, "backend_response_invalid 502"),
+        ];
+        for (status, expected) in cases {
+            let found = match outcome(StatusCode::from_u16(status).unwrap()) {
+                Ok(Success::WithBody) => "with_body".to_owned(),
+                Ok(Success::WithoutBody) => "without_body".to_owned(),
+                Err((code, status)) => format!("{code} {}", status.as_u16()),
+            };
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_plain_and_of_one_length() {
+        #[rustfmt::skip]
+        let cases: [(&[_], bool); 15] = [
+            (&[], true), (&[("content-length", "3")], true), (&[("transfer-encoding", "chunked")], true),
+            (&[("transfer-encoding", "Chunked")], true), (&[("content-encoding", "identity")], true),
+            (&[("content-encoding", "Identity, identity")], true), (&[("content-encoding", "gzip")], false),
+            (&[("content-encoding", "identity, gzip")], false), (&[("content-encoding", "identity"), ("content-encoding", "br")], false),
+            (&[("content-encoding", "")], false), (&[("content-length", "3"), ("transfer-encoding", "chunked")], false),
+            (&[("transfer-encoding", "gzip, chunked")], false), (&[("transfer-encoding", "identity")], false),
+            (&[("transfer-encoding", "chunked, chunked")], false),
+            (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], false),
+        ];
+        for (lines, passes) in cases {
+            assert_eq!(check_body(&headers(lines)).is_ok(), passes, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn headers_pass_by_list() {
+        let from = headers(&[
+            ("content-type", "text/html"),
+            ("content-language", "de"),
+            ("content-language", "en"),
+            ("content-length", "5"),
+            ("content-disposition", "attachment"),
+            ("etag", "\"1\""),
+            ("last-modified", "x"),
+            ("digest", "x"),
+            ("server", "legacy"),
+            ("set-cookie", "a=1"),
+            ("location", "http://inner/"),
+            ("x-total", "5"),
+            ("x-total", "6"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("connection", "close, X-Hop"),
+        ]);
+        let all: Vec<_> = from.keys().cloned().collect();
+        let some = [HeaderName::from_static("x-total"), HeaderName::from_static("x-hop")];
+        #[rustfmt::skip]
+        let cases: [(&[HeaderName], Body, &[&str]); 5] = [
+            (&[],   Body::Filtered, &["content-language"]),
+            (&some, Body::Filtered, &["content-language", "x-total"]),
+            (&all,  Body::Filtered, &["content-disposition", "content-language", "last-modified", "location", "server", "set-cookie", "x-total"]),
+            (&[],   Body::Opaque,   &["content-disposition", "content-language", "content-type", "etag", "last-modified"]),
+            (&all,  Body::Opaque,   &["content-disposition", "content-language", "content-type", "digest", "etag", "last-modified", "location",
+                                      "server", "set-cookie", "x-total"]),
+        ];
+        for (extra, body, expected) in cases {
+            let mut to = headers(&[("x-request-id", "1")]);
+            pass_headers(&from, extra, body, &mut to);
+            assert_eq!(to.remove("x-request-id").unwrap(), "1");
+            let mut names: Vec<_> = to.keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, expected);
+            assert_eq!(to.get_all("content-language").iter().count(), 2);
+        }
+    }
 }

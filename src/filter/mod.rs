@@ -8,6 +8,8 @@ mod csv;
 pub mod headers;
 mod intake;
 mod json;
+#[cfg(test)]
+mod testing;
 
 use crate::domain::column::Column;
 use crate::domain::dialect::ResponseDialect;

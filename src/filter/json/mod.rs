@@ -13,8 +13,12 @@
 mod columns;
 mod envelope;
 mod keys;
+#[cfg(test)]
+mod properties;
 mod row;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use super::FilterError;
 use super::intake::{Intake, MAX_UNIT, TOO_LONG};
