@@ -7,7 +7,7 @@
 //! unless there is one column, where they are a cell.
 
 use super::FilterError;
-use super::intake::{Intake, MAX_UNIT, TOO_LONG};
+use super::intake::{Intake, MAX_CELLS, MAX_UNIT, TOO_LONG, TOO_MANY};
 use crate::domain::column::Column;
 use crate::domain::dialect::CsvDialect;
 use memchr::{memchr, memchr_iter, memchr2};
@@ -32,7 +32,6 @@ impl CsvPlan {
 }
 
 /// The filter of one CSV answer.
-#[derive(Debug)]
 pub(super) struct CsvFilter {
     intake: Intake,
     records: Records,
@@ -70,7 +69,6 @@ enum Rest {
 }
 
 /// The records of one answer.
-#[derive(Debug)]
 struct Records {
     plan: Arc<CsvPlan>,
     /// Where the cells of the record at hand stand, quotes included.
@@ -79,7 +77,6 @@ struct Records {
     removed: usize,
 }
 
-#[derive(Debug)]
 struct Header {
     width: usize,
     /// In the view's order: the granted columns, and where the backend has them.
@@ -125,6 +122,9 @@ impl Records {
         let mut from = at;
         for delimiter in memchr_iter(self.plan.delimiter, cells) {
             self.cells.push(from..at + delimiter);
+            if self.cells.len() >= MAX_CELLS {
+                return Err(TOO_MANY);
+            }
             from = at + delimiter + 1;
         }
         let end = at + cells.len();
@@ -150,6 +150,9 @@ impl Records {
                 let ends = |byte: &u8| *byte == self.plan.delimiter || matches!(byte, b'"' | b'\r' | b'\n');
                 let bare = text.get(at..).unwrap_or_default();
                 at += bare.iter().position(ends).unwrap_or(bare.len());
+            }
+            if self.cells.len() >= MAX_CELLS {
+                return Err(TOO_MANY);
             }
             self.cells.push(from..at);
             match (text.get(at), text.get(at + 1)) {
@@ -357,6 +360,17 @@ mod tests {
                     let found = run(&plan, text.as_bytes().chunks(size)).map(|(out, _)| out.len());
                     assert_eq!(found.is_ok(), passes, "{length} in pieces of {size}: {found:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn records_are_limited_to_65536_cells() {
+        let plan = csv_plan(b',', "a");
+        for first in ["a", "\"a\""] {
+            for (more, passes) in [((1 << 16) - 1, true), (1 << 16, false)] {
+                let text = format!("{first}{}\n", ",h".repeat(more));
+                assert_eq!(run(&plan, [text.as_bytes()]).is_ok(), passes, "{first} and {more} more");
             }
         }
     }

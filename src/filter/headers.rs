@@ -80,11 +80,13 @@ pub fn pass_headers(from: &HeaderMap, extra: &[HeaderName], body: Body, to: &mut
         ],
     };
     for (name, value) in from {
-        let listed = fixed.contains(name) || extra.contains(name);
+        if !fixed.contains(name) && !extra.contains(name) {
+            continue;
+        }
         let barred = HOP_BY_HOP.contains(&name.as_str())
-            || body == Body::Filtered && OF_THE_WHOLE_BODY.contains(&name.as_str())
+            || (body == Body::Filtered && OF_THE_WHOLE_BODY.contains(&name.as_str()))
             || is_connection_option(from, name);
-        if listed && !barred {
+        if !barred {
             to.append(name, value.clone());
         }
     }

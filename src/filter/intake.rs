@@ -9,10 +9,19 @@ use super::FilterError;
 /// The longest unit: one row, one header, one scalar of the envelope, in bytes.
 pub(super) const MAX_UNIT: usize = 8 << 20;
 
+/// The most cells of one row or header, granted or not.
+pub(super) const MAX_CELLS: usize = 1 << 16;
+
+/// What a row with more is refused with.
+pub(super) const TOO_MANY: FilterError = FilterError::Invalid("a row has more than 65536 cells");
+
+/// What a unit that is complete but too long is refused with.
+pub(super) const TOO_LONG: FilterError = FilterError::Invalid("a row or member is longer than 8 MiB");
+
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What has come in and could not be parsed yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Intake {
     utf8: Utf8,
     begun: bool,
@@ -69,11 +78,8 @@ impl Intake {
     }
 }
 
-/// What a unit that is complete but too long is refused with.
-pub(super) const TOO_LONG: FilterError = FilterError::Invalid("a row or member is longer than 8 MiB");
-
 /// Checks UTF-8 over pieces that may cut a character.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Utf8 {
     /// The beginning of a character, at most three bytes.
     cut: Vec<u8>,

@@ -6,7 +6,8 @@
 //! that stands twice in one object is refused, however it is spelt.
 
 use super::columns::Step;
-use super::scan::{Scan, invalid, name, slice, unescaped};
+use super::scan::{Scan, Stop, invalid, name, slice, unescaped};
+use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::collections::{HashMap, HashSet};
 
 /// How many names that are dropped are remembered, and how long they may be.
@@ -17,7 +18,7 @@ const MAX_STRANGER: usize = 256;
 const FEW: usize = 24;
 
 /// The names of one level of the rows.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Keys {
     entries: Vec<Entry>,
     /// The entries by name, once there are more than a few.
@@ -33,7 +34,6 @@ pub(super) struct Keys {
     removed: usize,
 }
 
-#[derive(Debug)]
 struct Entry {
     /// As it was spelt first, in quotes.
     spelling: Box<[u8]>,
@@ -97,10 +97,8 @@ impl Keys {
             Some(place) => place,
             None => match find(&meaning) {
                 None if !self.room_for(spelling) => {
-                    return match self.strangers.insert(meaning.into()) {
-                        true => Ok((Step::DROP, end)),
-                        false => Err(REPEATED),
-                    };
+                    self.meet_stranger(&meaning)?;
+                    return Ok((Step::DROP, end));
                 }
                 step => self.learn(spelling, &meaning, step.unwrap_or(Step::DROP)),
             },
@@ -128,6 +126,13 @@ impl Keys {
         if self.room_for(spelling) && self.find(meaning).is_none() {
             self.learn(spelling, meaning, step.unwrap_or(Step::DROP));
         }
+    }
+
+    fn meet_stranger(&mut self, name: &[u8]) -> Scan<()> {
+        if self.strangers.len() >= MAX_CELLS {
+            return Err(Stop::Failed(TOO_MANY));
+        }
+        if self.strangers.insert(name.into()) { Ok(()) } else { Err(REPEATED) }
     }
 
     fn room_for(&self, spelling: &[u8]) -> bool {
@@ -163,4 +168,4 @@ impl Keys {
     }
 }
 
-const REPEATED: super::scan::Stop = invalid("an object names a member twice");
+const REPEATED: Stop = invalid("an object names a member twice");

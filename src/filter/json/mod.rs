@@ -52,7 +52,6 @@ impl JsonPlan {
 }
 
 /// The filter of one JSON answer.
-#[derive(Debug)]
 pub(super) struct JsonFilter {
     intake: Intake,
     walk: Walk,
@@ -101,7 +100,6 @@ enum Next {
 }
 
 /// An open container.
-#[derive(Debug)]
 struct Frame {
     target: Target,
     is_object: bool,
@@ -114,7 +112,6 @@ struct Frame {
 }
 
 /// The state of reading a document.
-#[derive(Debug)]
 struct Walk {
     plan: Arc<JsonPlan>,
     frames: Vec<Frame>,

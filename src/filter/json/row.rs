@@ -5,11 +5,11 @@
 
 use super::columns::{Columns, Piece};
 use super::keys::Keys;
-use super::scan::{Scan, blank, byte, colon, invalid, slice, unescaped, value};
+use super::scan::{Scan, Stop, blank, byte, colon, invalid, slice, unescaped, value};
+use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::ops::Range;
 
 /// Reads rows; keeps what it learnt about their names.
-#[derive(Debug)]
 pub(super) struct RowReader {
     levels: Vec<Keys>,
     /// Where the granted cells of the object at hand stand.
@@ -21,7 +21,6 @@ pub(super) struct RowReader {
 }
 
 /// The names of array rows.
-#[derive(Debug)]
 pub(super) struct Header {
     width: usize,
     /// The places of the granted columns that the backend sends, in the view's order.
@@ -139,6 +138,9 @@ impl RowReader {
         }
         loop {
             let end = value(text, at, depth)?;
+            if self.items.len() >= MAX_CELLS {
+                return Err(Stop::Failed(TOO_MANY));
+            }
             self.items.push(at..end);
             at = blank(text, end);
             match byte(text, at)? {

@@ -394,3 +394,19 @@ fn a_failure_lasts_and_takes_back_its_piece() {
     assert_eq!(filter.finish(&mut out), Err(failure));
     assert_eq!(out, b"before");
 }
+
+#[test]
+fn rows_are_limited_to_65536_cells() {
+    let mut dialect = objects("");
+    let object = json_plan(dialect.clone(), "a");
+    dialect.row = RowForm::ArrayAfterHeader;
+    let array = json_plan(dialect, "a");
+    let passes = |plan, text: String| run(plan, [text.as_bytes()]).is_ok();
+    let names = |count: usize| (0..count).map(|n| format!(",\"h{n}\"")).collect::<String>();
+    let members = |count: usize| (0..count).map(|n| format!(",\"h{n}\":1")).collect::<String>();
+    assert!(passes(&array, format!("[[\"a\"{}]]", names((1 << 16) - 1))));
+    assert!(!passes(&array, format!("[[\"a\"{}]]", names(1 << 16))));
+    // Those that are remembered by name come on top.
+    assert!(passes(&object, format!("[{{\"a\":1{}}}]", members((1 << 16) + 4096))));
+    assert!(!passes(&object, format!("[{{\"a\":1{}}}]", members((1 << 16) + 4097))));
+}
