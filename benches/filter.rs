@@ -1,0 +1,148 @@
+//! Filtering: 10 MB in pieces as they come from a socket, 4 of 16 columns kept.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may panic")]
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+use reportgate::domain::column::Column;
+use reportgate::domain::dialect::{CsvDialect, JsonDialect, ResponseDialect, RowForm};
+use reportgate::domain::names::ColumnName;
+use reportgate::domain::pointer::Pointer;
+use reportgate::filter::{Filter, FilterPlan};
+use std::sync::Arc;
+
+const NAMES: [&str; 16] = [
+    "lead_id",
+    "created_at",
+    "country",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "campaign",
+    "tracking_code",
+    "ip_address",
+    "status",
+    "deposit",
+    "commission",
+    "currency",
+    "notes",
+    "affiliate_id",
+];
+const VIEW: [&str; 4] = ["created_at", "country", "commission", "lead_id"];
+const SIZE: usize = 10_000_000;
+const PIECE: usize = 64 << 10;
+
+fn main() {
+    divan::main();
+}
+
+fn cells(row: usize) -> [String; 16] {
+    [
+        format!("{}", 1_000_000 + row),
+        format!("\"2026-01-{:02}T10:{:02}:00Z\"", row % 28 + 1, row % 60),
+        "\"DE\"".into(),
+        format!("\"person{row}@example.com\""),
+        format!("\"+49 30 {}\"", 100_000 + row % 900_000),
+        "\"Maximiliane\"".into(),
+        "\"Mustermann\"".into(),
+        format!("\"spring-{}\"", row % 40),
+        format!("\"tc-{:08x}\"", row * 2_654_435_761 % 4_294_967_296),
+        format!("\"203.0.113.{}\"", row % 256),
+        "\"deposited\"".into(),
+        format!("{}.{:02}", row % 5000, row % 100),
+        format!("{}.{:04}", row % 300, row % 10_000),
+        "\"EUR\"".into(),
+        "null".into(),
+        format!("{}", 1000 + row % 50),
+    ]
+}
+
+fn json() -> Vec<u8> {
+    let mut text = "{\"rows\":[".to_owned();
+    for row in 0.. {
+        let members: Vec<_> =
+            NAMES.iter().zip(cells(row)).map(|(name, cell)| format!("\"{name}\":{cell}")).collect();
+        text += &format!("{}{{{}}}", if row > 0 { "," } else { "" }, members.join(","));
+        if text.len() >= SIZE {
+            break;
+        }
+    }
+    (text + "]}").into_bytes()
+}
+
+fn csv(quote: &str) -> Vec<u8> {
+    let mut text = NAMES.join(",") + "\r\n";
+    for row in 0.. {
+        if text.len() >= SIZE {
+            break;
+        }
+        let cells =
+            cells(row).map(|cell| if cell.starts_with('"') { cell.replace('"', quote) } else { cell });
+        text += &(cells.join(",") + "\r\n");
+    }
+    text.into_bytes()
+}
+
+fn plan(dialect: &ResponseDialect) -> Arc<FilterPlan> {
+    let column = |name: &str| Column {
+        name: ColumnName::parse(name).unwrap(),
+        title: None,
+        request: name.into(),
+        response: name.into(),
+        group: None,
+    };
+    Arc::new(FilterPlan::new(dialect, VIEW.map(column).iter()))
+}
+
+fn json_plan() -> Arc<FilterPlan> {
+    plan(&ResponseDialect::Json(JsonDialect {
+        rows: Pointer::parse("/rows").unwrap(),
+        row: RowForm::Object,
+        also: Box::default(),
+        keep: Box::default(),
+        success: None,
+    }))
+}
+
+fn run(plan: &Arc<FilterPlan>, text: &[u8]) -> usize {
+    let mut filter = Filter::new(plan);
+    let mut out = Vec::new();
+    let mut length = 0;
+    for piece in text.chunks(PIECE) {
+        out.clear();
+        filter.push(piece, &mut out).unwrap();
+        length += out.len();
+    }
+    filter.finish(&mut out).unwrap();
+    length + out.len()
+}
+
+fn bench(bencher: Bencher<'_, '_>, plan: &Arc<FilterPlan>, text: &[u8]) {
+    bencher.counter(BytesCount::new(text.len())).bench(|| run(plan, text));
+}
+
+#[divan::bench]
+fn json_10_mb(bencher: Bencher<'_, '_>) {
+    bench(bencher, &json_plan(), &json());
+}
+
+/// An answer of about 2 KB, with what it costs to begin.
+#[divan::bench]
+fn json_2_kb(bencher: Bencher<'_, '_>) {
+    let mut text = json();
+    let end = text[..2000].windows(2).rposition(|pair| pair == b"},").unwrap();
+    text.truncate(end + 1);
+    text.extend_from_slice(b"]}");
+    bench(bencher, &json_plan(), &text);
+}
+
+#[divan::bench]
+fn csv_10_mb(bencher: Bencher<'_, '_>) {
+    bench(bencher, &plan(&ResponseDialect::Csv(CsvDialect { delimiter: b',' })), &csv(""));
+}
+
+#[divan::bench]
+fn csv_10_mb_quoted(bencher: Bencher<'_, '_>) {
+    bench(bencher, &plan(&ResponseDialect::Csv(CsvDialect { delimiter: b',' })), &csv("\""));
+}
