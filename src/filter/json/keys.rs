@@ -10,9 +10,9 @@ use super::scan::{Scan, Stop, invalid, name, slice, unescaped};
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::collections::{HashMap, HashSet};
 
-/// How many names that are dropped are remembered, and how long they may be.
+/// How many names that are dropped are remembered, and how long they may be, unescaped.
 const MAX_STRANGERS: usize = 4096;
-const MAX_STRANGER: usize = 256;
+const MAX_STRANGER: usize = 128;
 
 /// Up to here names are searched one by one.
 const FEW: usize = 24;
@@ -96,7 +96,7 @@ impl Keys {
         let place = match self.find(&meaning) {
             Some(place) => place,
             None => match find(&meaning) {
-                None if !self.room_for(spelling) => {
+                None if !self.has_room_for(&meaning) => {
                     self.meet_stranger(&meaning)?;
                     return Ok((Step::DROP, end));
                 }
@@ -123,7 +123,7 @@ impl Keys {
 
     /// Notes a name that stands in a header, and is dropped there.
     pub(super) fn note(&mut self, spelling: &[u8], meaning: &[u8], step: Option<Step>) {
-        if self.room_for(spelling) && self.find(meaning).is_none() {
+        if self.has_room_for(meaning) && self.find(meaning).is_none() {
             self.learn(spelling, meaning, step.unwrap_or(Step::DROP));
         }
     }
@@ -135,8 +135,9 @@ impl Keys {
         if self.strangers.insert(name.into()) { Ok(()) } else { Err(REPEATED) }
     }
 
-    fn room_for(&self, spelling: &[u8]) -> bool {
-        self.removed < MAX_STRANGERS && spelling.len() <= MAX_STRANGER
+    /// Goes by what a name means: another spelling has to meet the same answer.
+    fn has_room_for(&self, meaning: &[u8]) -> bool {
+        self.removed < MAX_STRANGERS && meaning.len() <= MAX_STRANGER
     }
 
     fn find(&self, name: &[u8]) -> Option<usize> {

@@ -426,22 +426,22 @@ impl Walk {
         Ok(())
     }
 
-    /// An object keyed by column, or null or an empty array, which hold no cell and mean that there is none.
+    /// An object keyed by column; or null or an empty array, which are other words for no cells.
     fn also(&mut self, text: &[u8], at: usize) -> Scan<usize> {
         let depth = self.depth_left();
-        let (end, nothing) = match byte(text, at)? {
-            b'n' => (scan::scalar(text, at)?, "null"),
-            b'[' => (self.reader.read_array(text, at, depth)?, "[]"),
-            _ => (self.reader.read_object(&self.plan.columns, text, at, depth)?, ""),
-        };
-        if nothing == "[]" && self.reader.items() > 0 {
-            return Err(invalid("an array where totals belong"));
+        if byte(text, at)? == b'{' {
+            let end = self.reader.read_object(&self.plan.columns, text, at, depth)?;
+            self.introduce();
+            self.reader.write_object(&self.plan.columns, text, &mut self.out);
+            return Ok(end);
+        }
+        let end = scan::value(text, at, depth)?;
+        let value = slice(text, at, end);
+        if value != b"null" && value.strip_prefix(b"[").map(<[u8]>::trim_ascii) != Some(b"]") {
+            return Err(invalid("not an object where totals belong"));
         }
         self.introduce();
-        self.out.extend_from_slice(nothing.as_bytes());
-        if nothing.is_empty() {
-            self.reader.write_object(&self.plan.columns, text, &mut self.out);
-        }
+        self.out.extend_from_slice(value);
         Ok(end)
     }
 }

@@ -42,11 +42,6 @@ impl RowReader {
         self.levels.iter().map(Keys::removed).sum()
     }
 
-    /// How many items the array just read has.
-    pub(super) fn items(&self) -> usize {
-        self.items.len()
-    }
-
     /// Reads the object at `at`: where it ends.
     pub(super) fn read_object(
         &mut self,
@@ -62,7 +57,7 @@ impl RowReader {
     /// Reads an object of that level. The recursion is as deep as granted columns have dots, and `depth`.
     fn level(&mut self, columns: &Columns, level: usize, text: &[u8], at: usize, depth: u32) -> Scan<usize> {
         if byte(text, at)? != b'{' {
-            return Err(invalid("not an object where a row or totals belong"));
+            return Err(invalid("not an object where a row belongs"));
         }
         let Some(depth) = depth.checked_sub(1) else {
             return Err(invalid("nested more than 64 levels deep"));

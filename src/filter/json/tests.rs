@@ -380,8 +380,14 @@ fn cut_columns_are_counted_once() {
     let passes = |text: String| run(&plan, [text.as_bytes()]).map(|(out, _)| out);
     assert_eq!(passes(format!("[{{{row},\"a\":1}},{{{row}}}]")), Ok(b"[{\"a\":1},{}]".to_vec()));
     assert!(passes(format!("[{{{row},\"a\":1,\"h4999\":1}}]")).is_err());
-    let long = "h".repeat(300);
-    assert!(passes(format!("[{{\"{long}\":1,\"{long}\":1}}]")).is_err());
+    for length in [128, 129] {
+        let (plain, escaped) = ("h".repeat(length), "\\u0068".repeat(length));
+        for twice in [[&plain, &escaped], [&escaped, &plain], [&plain, &plain]] {
+            let [one, two] = twice;
+            assert!(passes(format!("[{{\"{one}\":1}},{{\"{two}\":1}}]")).is_ok());
+            assert!(passes(format!("[{{\"{one}\":1,\"{two}\":1}}]")).is_err(), "{length}");
+        }
+    }
 }
 
 #[test]
