@@ -1,0 +1,41 @@
+//! What holds for every answer of the gate, whatever the test is about.
+
+use super::SECRET;
+
+/// Headers that the gate may send (DESIGN section 5), in lower case.
+const ALLOWED: [&str; 15] = [
+    "allow",
+    "cache-control",
+    "connection",
+    "content-disposition",
+    "content-language",
+    "content-length",
+    "content-type",
+    "date",
+    "keep-alive",
+    "retry-after",
+    "transfer-encoding",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-request-id",
+    "vary",
+];
+
+/// Fails on a header that nobody allowed.
+#[track_caller]
+pub(crate) fn headers(headers: &[(String, String)], extra: &[&str]) {
+    for (name, value) in headers {
+        let allowed = ALLOWED.contains(&name.as_str()) || extra.contains(&name.as_str());
+        assert!(allowed, "the gate sent a header outside its list: {name}: {value}");
+        let once = headers.iter().filter(|(other, _)| other == name).count() == 1;
+        assert!(once, "the gate sent {name} twice");
+    }
+}
+
+/// Fails when a secret or a hidden cell stands in something that left the gate.
+#[track_caller]
+pub(crate) fn no_secret(what: &str, bytes: &[u8]) {
+    if memchr::memmem::find(bytes, SECRET.as_bytes()).is_some() {
+        panic!("{what} holds a secret or a hidden cell: {}", String::from_utf8_lossy(bytes));
+    }
+}

@@ -1,0 +1,282 @@
+//! The program itself: started, read, reloaded and stopped as an operator would.
+
+use super::lines::Lines;
+use super::metrics::Metrics;
+use super::{Answer, Client, Config, PATIENCE, Request, checks, eventually, within};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_reportgate");
+
+/// Runs a command of the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .args(arguments)
+        .env_remove("REPORTGATE_CONFIG")
+        .output()
+        .expect("the program starts")
+}
+
+/// A running `reportgate serve`, of which nothing else is known yet.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) stdout: Arc<Lines>,
+    pub(crate) stderr: Arc<Lines>,
+}
+
+impl Program {
+    /// Starts it with a config file; `open_files` limits its descriptors.
+    pub(crate) fn start(config: &Path, open_files: Option<u32>) -> Self {
+        let mut command = match open_files {
+            None => Command::new(PROGRAM),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\"")).arg(PROGRAM);
+                shell
+            }
+        };
+        command.arg("serve").arg("-c").arg(config).env_remove("REPORTGATE_CONFIG").stdin(Stdio::null());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stdout = Lines::follow(child.stdout.take().unwrap());
+        let stderr = Lines::follow(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn exit(&mut self) -> ExitStatus {
+        eventually("the program ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Sends a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -s {name}");
+    }
+
+    /// A figure of `/proc/PID/status` in bytes, such as `VmRSS` or `VmHWM`.
+    pub(crate) fn memory(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        let kilobytes = line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kilobytes.expect("a figure in kB") * 1024
+    }
+
+    /// Ticks of processor time, of a hundredth of a second each, used so far.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        after_name.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let outputs = [("the log", self.stderr.to_end()), ("the access log", self.stdout.to_end())];
+        for (name, lines) in outputs {
+            if std::thread::panicking() {
+                eprintln!("--- {name} of the gate:\n{}", lines.join("\n"));
+            } else {
+                checks::no_secret(name, lines.join("\n").as_bytes());
+            }
+        }
+    }
+}
+
+/// A gate that serves.
+pub(crate) struct Gate {
+    pub(crate) program: Program,
+    folder: TempDir,
+    addresses: Vec<SocketAddr>,
+    admin: SocketAddr,
+    /// Headers that answers may have in this test besides those they always may.
+    pub(crate) extra_headers: &'static [&'static str],
+}
+
+impl Gate {
+    /// Starts a gate with this config and waits until it listens.
+    pub(crate) fn start(config: &Config) -> Self {
+        Self::in_folder(new_folder(), &config.text(), None)
+    }
+
+    /// Starts it with a config in a folder that may hold other files already; `open_files` limits its descriptors.
+    pub(crate) fn in_folder(folder: TempDir, config: &str, open_files: Option<u32>) -> Self {
+        let path = folder.path().join("reportgate.toml");
+        if !path.exists() {
+            std::fs::write(&path, config).unwrap();
+        }
+        let program = Program::start(&path, open_files);
+        let admin = program.stderr.wait_for("the admin address", 0, |line| url(line, "admin on http://"));
+        let first = program.stderr.wait_for("an address", 0, |line| url(line, "listening on http://"));
+        let lines = program.stderr.all();
+        let mut addresses: Vec<_> =
+            lines.iter().filter_map(|line| url(line, "listening on http://")).collect();
+        if addresses.is_empty() {
+            addresses.push(first);
+        }
+        let gate = Self { program, folder, addresses, admin, extra_headers: &[] };
+        eventually("the gate is ready", || (gate.admin("/readyz").status == 200).then_some(()));
+        gate
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The config file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("reportgate.toml")
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A new connection.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address(), self.extra_headers)
+    }
+
+    /// Sends one request on a new connection.
+    #[track_caller]
+    pub(crate) fn call(&self, request: &Request) -> Answer {
+        self.client().call(request)
+    }
+
+    /// GETs `target` as that principal.
+    #[track_caller]
+    pub(crate) fn get(&self, principal: &str, target: &str) -> Answer {
+        self.call(&Request::get(target).of(principal))
+    }
+
+    /// GETs from the admin listener.
+    #[track_caller]
+    pub(crate) fn admin(&self, path: &str) -> Answer {
+        self.admin_call(&Request::get(path).hostless().header("Host", "localhost"))
+    }
+
+    /// Sends a request to the admin listener.
+    #[track_caller]
+    pub(crate) fn admin_call(&self, request: &Request) -> Answer {
+        Client::connect(self.admin, &[]).call(request)
+    }
+
+    #[track_caller]
+    pub(crate) fn status(&self) -> serde_json::Value {
+        self.admin("/status").json()
+    }
+
+    #[track_caller]
+    pub(crate) fn generation(&self) -> u64 {
+        self.status()["generation"].as_u64().expect("a generation")
+    }
+
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> Metrics {
+        let answer = self.admin("/metrics");
+        assert_eq!(answer.status, 200);
+        Metrics::parse(answer.text())
+    }
+
+    /// Waits until a series has reached a value; workers may be a moment behind.
+    #[track_caller]
+    pub(crate) fn wait_for_metric(&self, series: &str, value: f64) {
+        let reached = within(PATIENCE, || (self.metrics().get(series) >= value).then_some(()));
+        assert!(reached.is_some(), "{series} is {}, not {value}", self.metrics().get(series));
+        assert!((self.metrics().get(series) - value).abs() < 0.5, "{series} is beyond {value}");
+    }
+
+    /// Writes the config file anew and returns once it is in force.
+    #[track_caller]
+    pub(crate) fn reload(&self, config: &Config) -> u64 {
+        self.reloaded(|| replace(&self.config(), &config.text()))
+    }
+
+    /// Changes files, then waits until a newer generation is in force.
+    #[track_caller]
+    pub(crate) fn reloaded(&self, change: impl FnOnce()) -> u64 {
+        let before = self.generation();
+        change();
+        eventually("a new generation is in force", || {
+            Some(self.generation()).filter(|generation| *generation > before)
+        })
+    }
+
+    /// Changes files, then waits until a reload has failed or is held; the generation stays.
+    #[track_caller]
+    pub(crate) fn refused(&self, change: impl FnOnce()) -> serde_json::Value {
+        let before = self.generation();
+        change();
+        let status = eventually("a reload is refused", || {
+            Some(self.status()).filter(|status| status["last_reload"]["ok"] == serde_json::json!(false))
+        });
+        assert_eq!(self.generation(), before);
+        status
+    }
+
+    /// The access line of a request; it may come a moment after the answer.
+    #[track_caller]
+    pub(crate) fn access_line(&self, request_id: &str) -> serde_json::Value {
+        let what = format!("request_id {request_id}");
+        let line =
+            self.program.stdout.wait_for(&what, 0, |line| line.contains(request_id).then(|| line.to_owned()));
+        serde_json::from_str(&line).expect("access lines are JSON")
+    }
+
+    /// The first access line from `after` on with that code.
+    #[track_caller]
+    pub(crate) fn line_with_code(&self, after: usize, code: &str) -> serde_json::Value {
+        self.program.stdout.wait_for(code, after, |line| {
+            serde_json::from_str(line).ok().filter(|line: &serde_json::Value| line["code"] == code)
+        })
+    }
+
+    /// How many access lines there are so far.
+    pub(crate) fn lines(&self) -> usize {
+        self.program.stdout.all().len()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        self.program.signal(name);
+    }
+
+    /// Waits for the end of the program, which is to be a success.
+    #[track_caller]
+    pub(crate) fn exit(&mut self) {
+        let status = self.program.exit();
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// A folder for a config.
+pub(crate) fn new_folder() -> TempDir {
+    tempfile::Builder::new().prefix("reportgate-").tempdir().unwrap()
+}
+
+/// Replaces a file in one step.
+pub(crate) fn replace(path: &Path, text: &str) {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.persist(path).unwrap();
+}
+
+/// The address behind `prefix` in a line.
+fn url(line: &str, prefix: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(prefix)?;
+    rest.split(|c: char| c.is_whitespace() || c == '"' || c == ',').next()?.trim_end_matches('/').parse().ok()
+}

@@ -1,0 +1,14 @@
+//! The program as users, operators and strangers meet it, theme by theme.
+//!
+//! The program is started as it is, in front of a backend that remembers every byte.
+//! What the contract promises is asserted from outside; above all, what the backend
+//! did not see and what the client did not get. `tests/run` also runs the tests that
+//! need other programs; they are ignored elsewhere.
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod backend_answers;
