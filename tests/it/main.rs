@@ -12,3 +12,9 @@ mod harness;
 mod answers;
 #[cfg(test)]
 mod backend_answers;
+#[cfg(test)]
+mod datasette;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod rewrite;
