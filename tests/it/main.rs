@@ -15,6 +15,14 @@ mod backend_answers;
 #[cfg(test)]
 mod datasette;
 #[cfg(test)]
+mod filter;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod rewrite;
+#[cfg(test)]
+mod stream;
