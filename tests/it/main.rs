@@ -13,6 +13,8 @@ mod answers;
 #[cfg(test)]
 mod backend_answers;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod datasette;
 #[cfg(test)]
 mod filter;
@@ -20,6 +22,8 @@ mod filter;
 mod headers;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]

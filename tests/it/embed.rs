@@ -1,0 +1,85 @@
+//! The engine inside another program: two gates in one axum program, on many threads.
+
+use crate::harness::{Config, LEADS, ROW, RecordingBackend, Request, affiliate, new_folder, token};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::any;
+use reportgate::Gate;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+fn gate(backend: &RecordingBackend, scope: &str) -> (Gate, tempfile::TempDir) {
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    let acme = affiliate("acme", &format!("role = \"standard\"\nscope = [\"{scope}\"]"));
+    std::fs::write(&path, Config::empty(backend).with(LEADS).with(&acme).text()).unwrap();
+    (Gate::new(&path).expect("a good config"), folder)
+}
+
+async fn call(
+    State(gate): State<Arc<Gate>>,
+    mut request: http::Request<axum::body::Body>,
+) -> http::Response<axum::body::Body> {
+    // The program that embeds a gate says under which path it stands.
+    *request.uri_mut() = http::Uri::from_static("/leads");
+    gate.call(request, IpAddr::V4(Ipv4Addr::LOCALHOST)).await.map(axum::body::Body::new)
+}
+
+#[test]
+fn two_gates_in_one_program() {
+    fn is_send_and_sync<T: Send + Sync>(_: &T) {}
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+
+    let (first_backend, second_backend) = (RecordingBackend::json(ROW), RecordingBackend::json(ROW));
+    let (first, _first_folder) = gate(&first_backend, "1001");
+    let (second, _second_folder) = gate(&second_backend, "2002");
+    is_send_and_sync(&first);
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (port, listening) = std::sync::mpsc::channel::<SocketAddr>();
+    runtime.spawn(is_send(async move {
+        let gates = Router::new()
+            .route("/first", any(call).with_state(Arc::new(first)))
+            .route("/second", any(call).with_state(Arc::new(second)));
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        port.send(listener.local_addr().unwrap()).unwrap();
+        axum::serve(listener, gates).await.unwrap();
+    }));
+    let address = listening.recv().unwrap();
+
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = crate::harness::Client::connect(address, &[]);
+                for _ in 0..10 {
+                    for path in ["/first", "/second"] {
+                        let answer = client.call(&Request::get(path).of("acme"));
+                        let expected =
+                            r#"{"rows":[{"created_at":"2026-01-01","country":"DE","commission":1.50}]}"#;
+                        assert_eq!((answer.status, answer.squeezed().as_str()), (200, expected));
+                    }
+                    assert_eq!(client.call(&Request::get("/first")).code(), "token_missing");
+                    assert_eq!(
+                        client.call(&Request::get("/second").bearer(&format!("{}x", token("acme")))).code(),
+                        "token_unknown"
+                    );
+                }
+            });
+        }
+    });
+    runtime.shutdown_background();
+    for (backend, scope) in [(&first_backend, "affiliate_id=1001"), (&second_backend, "affiliate_id=2002")] {
+        assert_eq!(backend.count(), 40);
+        assert!(backend.received().iter().all(|seen| seen.query().contains(scope)));
+    }
+}
+
+#[test]
+fn a_bad_config_is_an_error_not_an_exit() {
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    std::fs::write(&path, "[server]\nlisen = []\n").unwrap();
+    assert!(Gate::new(&path).is_err());
+}
