@@ -1,5 +1,7 @@
 //! The house keeps its floors: imports point down, pure rooms stay pure, nothing is left half done.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -105,7 +105,7 @@ fn own_leads() -> impl DoubleEndedIterator<Item = usize> {
 
 /// A lead as JSON cells: commission, country, note, created_at.
 fn cells(lead: usize) -> [String; 4] {
-    let note = if lead % 7 == 0 { r#""says \"hello, world\"""# } else { "null" };
+    let note = if lead.is_multiple_of(7) { r#""says \"hello, world\"""# } else { "null" };
     [
         format!("{lead}.25"),
         format!("\"{}\"", ["DE", "FR", "ES"][lead % 3]),

@@ -5,28 +5,17 @@
 //! did not see and what the client did not get. `tests/run` also runs the tests that
 //! need other programs; they are ignored elsewhere.
 
-#[cfg(test)]
-mod harness;
+#![cfg(test)]
 
-#[cfg(test)]
 mod answers;
-#[cfg(test)]
 mod backend_answers;
-#[cfg(test)]
 mod check;
-#[cfg(test)]
 mod datasette;
-#[cfg(test)]
 mod filter;
-#[cfg(test)]
+mod harness;
 mod headers;
-#[cfg(test)]
 mod lifecycle;
-#[cfg(test)]
 mod metrics;
-#[cfg(test)]
 mod reload;
-#[cfg(test)]
 mod rewrite;
-#[cfg(test)]
 mod stream;

@@ -16,7 +16,7 @@ pub(crate) fn sorted(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> 
 }
 
 /// Percent-decoded, `+` being a space.
-pub(crate) fn decoded(text: &str) -> String {
+fn decoded(text: &str) -> String {
     let plus = text.replace('+', " ");
     percent_encoding::percent_decode_str(&plus).decode_utf8().expect("UTF-8").into_owned()
 }
