@@ -11,6 +11,7 @@ mod answers;
 mod backend_answers;
 mod check;
 mod datasette;
+mod embed;
 mod filter;
 mod harness;
 mod headers;
