@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Every room and its floor; a room knows only rooms of lower floors.
 const FLOORS: [(&str, u8); 14] = [
     ("domain", 0),
-    ("clock", 0),
+    // It gives the time as a word of `domain`; no pure room may ask it.
+    ("clock", 1),
     ("filter", 1),
     ("policy", 2),
     ("config", 3),
@@ -19,8 +20,9 @@ const FLOORS: [(&str, u8); 14] = [
     ("reload", 6),
     ("admin", 7),
     ("gate", 7),
-    ("cli", 7),
-    ("main", 7),
+    // The program, which puts the faces to work.
+    ("cli", 8),
+    ("main", 9),
 ];
 
 /// Rooms that only compute: the same answer for the same question, always.
@@ -109,8 +111,7 @@ fn imports_point_to_lower_floors_only() {
         assert!(!source.code().contains("crate::{"), "{}: one `use` per room", path.display());
         for other in named(&source.code()) {
             let Some(below) = floor(&other).filter(|_| other != *room) else { continue };
-            let program = room == "main" && other == "cli";
-            assert!(below < own || program, "{}: floor {own} uses {other} of floor {below}", path.display());
+            assert!(below < own, "{}: floor {own} uses {other} of floor {below}", path.display());
             seen += 1;
         }
     }
