@@ -39,7 +39,19 @@ impl Program {
                 shell
             }
         };
-        command.arg("serve").arg("-c").arg(config).env_remove("REPORTGATE_CONFIG").stdin(Stdio::null());
+        command.arg("serve").arg("-c").arg(config);
+        Self::spawn(command)
+    }
+
+    /// Starts another command that goes on until it is told to end.
+    pub(crate) fn command(arguments: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        command.env_remove("REPORTGATE_CONFIG").stdin(Stdio::null());
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stdout = Lines::follow(child.stdout.take().unwrap());
