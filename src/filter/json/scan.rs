@@ -59,7 +59,16 @@ pub(super) fn colon(text: &[u8], at: usize) -> Scan<usize> {
 }
 
 /// The end of the value at `at`, which may nest `depth` more levels.
-pub(super) fn value(text: &[u8], mut at: usize, depth: u32) -> Scan<usize> {
+#[inline]
+pub(super) fn value(text: &[u8], at: usize, depth: u32) -> Scan<usize> {
+    match byte(text, at)? {
+        b'{' | b'[' => container(text, at, depth),
+        _ => scalar(text, at),
+    }
+}
+
+/// The end of the object or array at `at`.
+fn container(text: &[u8], mut at: usize, depth: u32) -> Scan<usize> {
     let mut open = Nesting { objects: 0, level: 0, limit: depth.min(MAX_DEPTH) };
     loop {
         match byte(text, at)? {
