@@ -1,0 +1,128 @@
+//! One load path for start, reload and `check`: the config, then its `[[test]]` cases.
+//!
+//! Floor 5. A config is accepted when it has no problem and none of its cases refuses it.
+//! The cases run through `decide` and `rewrite`, the code that requests run through.
+
+mod ask;
+mod compare;
+mod json;
+
+use crate::config::{Case, Loaded, Rejected, Report, Sources};
+use crate::decide::Denial;
+use crate::domain::code::Code;
+use crate::domain::time::Timestamp;
+use crate::policy::Policy;
+use std::path::Path;
+
+/// A config whose cases ran.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What it says.
+    pub policy: Policy,
+    /// What is legal but likely not meant, failing cases included.
+    pub warnings: Report,
+    /// The files it was read from.
+    pub sources: Sources,
+    /// Cases that found a refusal where they expect `allow` or another refusal.
+    pub tests_failing: usize,
+}
+
+/// What came of a case.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// What it expects.
+    Passed,
+    /// Less access than it expects: a warning, because revoking must never be blocked.
+    Stricter(String),
+    /// More access than it expects, or another backend request: each a problem.
+    Wrong(Vec<String>),
+}
+
+/// Loads the config at `path` and runs its cases. `now` tells which tokens are expired and what day it is.
+///
+/// # Errors
+/// Every problem of all files in one report; a case that found an allowance where it expects a
+/// refusal, or another backend request than it states, is one. The cases of a config that has
+/// problems of its own are not run.
+pub fn load(path: &Path, now: Timestamp) -> Result<Accepted, Box<Rejected>> {
+    let Loaded { policy, cases, warnings: mut report, sources } = crate::config::load(path, now)?;
+    let mut tests_failing = 0;
+    let mut refused = false;
+    for case in &cases {
+        match run(&policy, case, now) {
+            Verdict::Passed => {}
+            Verdict::Stricter(found) => {
+                tests_failing += 1;
+                report.warning(&case.location, found);
+            }
+            Verdict::Wrong(found) => {
+                refused = true;
+                found.into_iter().for_each(|what| report.error(&case.location, what));
+            }
+        }
+    }
+    if refused {
+        return Err(Box::new(Rejected { report, sources }));
+    }
+    Ok(Accepted { policy, warnings: report, sources, tests_failing })
+}
+
+fn run(policy: &Policy, case: &Case, now: Timestamp) -> Verdict {
+    let found = ask::ask(policy, case, now);
+    judge(case.refusal, found, |request| compare::differences(case, &request, policy))
+}
+
+/// Compares what a case expects with what it found; `differences` tells where an allowed request is not as stated.
+fn judge<R>(
+    expected: Option<Code>,
+    found: Result<R, Denial>,
+    differences: impl FnOnce(R) -> Vec<String>,
+) -> Verdict {
+    let refused = |denial: Denial, expected| {
+        Verdict::Stricter(format!(
+            "the test expects `{expected}`, found `{}`: {}",
+            denial.code, denial.detail
+        ))
+    };
+    match (expected, found) {
+        (Some(code), Err(denial)) if denial.code == code => Verdict::Passed,
+        (Some(code), Err(denial)) => refused(denial, code.as_str()),
+        (None, Err(denial)) => refused(denial, "allow"),
+        (Some(code), Ok(_)) => {
+            Verdict::Wrong(vec![format!("the test expects `{code}`, but the request is allowed")])
+        }
+        (None, Ok(request)) => {
+            let found = differences(request);
+            if found.is_empty() { Verdict::Passed } else { Verdict::Wrong(found) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wider_access_and_other_requests_refuse_a_config() {
+        let differs = "backend_path: expected \"/a\", found \"/b\"";
+        let denied = |code| Err(Denial::new(code, "Why."));
+        let stricter = |text: &str| Verdict::Stricter(text.to_owned());
+        let wrong = |text: &str| Verdict::Wrong(vec![text.to_owned()]);
+        #[rustfmt::skip]
+        let cases: [(&str, Option<Code>, Result<&[&str], Denial>, Verdict); 6] = [
+            ("allowed as stated", None, Ok(&[]), Verdict::Passed),
+            ("allowed, otherwise than stated", None, Ok(&[differs]), wrong(differs)),
+            ("refused instead", None, denied(Code::IpNotAllowed),
+                stricter("the test expects `allow`, found `ip_not_allowed`: Why.")),
+            ("refused as expected", Some(Code::IpNotAllowed), denied(Code::IpNotAllowed), Verdict::Passed),
+            ("refused for another reason", Some(Code::ColumnNotGranted), denied(Code::PrincipalDisabled),
+                stricter("the test expects `column_not_granted`, found `principal_disabled`: Why.")),
+            ("allowed instead", Some(Code::ColumnNotGranted), Ok(&[differs]),
+                wrong("the test expects `column_not_granted`, but the request is allowed")),
+        ];
+        for (name, expected, found, verdict) in cases {
+            let differences = |found: &[&str]| found.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(judge(expected, found, differences), verdict, "{name}");
+        }
+    }
+}
