@@ -1,13 +1,31 @@
 //! Hot reload: watch the files, load, publish. It owns the only `PolicyWriter`.
 //!
-//! Floor 6. A config with one problem changes nothing. Requests are unknown here.
+//! Floor 6. A config with one problem changes nothing. Requests are unknown here, and
+//! never wait here: building and freeing happen on the watch thread or the caller's.
 
-use crate::config::{Rejected, Report};
+mod judge;
+mod look;
+mod watch;
+
+pub use watch::Watch;
+
+use crate::clock;
+use crate::config::{Rejected, Report, Sources};
 use crate::domain::time::Timestamp;
-use crate::policy::PolicyReader;
-use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use crate::load::{Accepted, load};
+use crate::policy::{PolicyReader, PolicyWriter, Settings, Snapshot, policies};
+use judge::{Loss, Reading, Settling, restart_needed};
+use look::Look;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use std::{fmt, io};
+
+/// How often files that change meanwhile are read before the reload is put off.
+const MOST_READS: usize = 3;
+
+/// How many problems of a report are kept and logged.
+const MOST_PROBLEMS: usize = 100;
 
 /// Why a reload is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +47,8 @@ pub enum Outcome {
     Failed,
     /// It would remove too many tokens: waits for somebody to ask.
     Held,
-    /// A file is a strict prefix of its version in force, or changed while it was read: tried again soon.
+    /// A file is a strict prefix of its version in force, or changed while it was read: tried again
+    /// soon, by the watch thread, or when somebody asks again.
     Unsettled,
 }
 
@@ -38,11 +57,11 @@ pub enum Outcome {
 pub struct ReloadStatus {
     /// Whether the last one succeeded.
     pub ok: bool,
-    /// When it was tried.
+    /// When it was tried; a version already refused that is seen again is no new try.
     pub at: Timestamp,
     /// When the last successful one was.
     pub success_at: Timestamp,
-    /// Its problems, each on one line with file:line:column.
+    /// Its problems, each on one line with file:line:column; the first 100 and how many more.
     pub problems: Vec<String>,
     /// Whether a config is held, and why.
     pub held: Option<String>,
@@ -52,19 +71,44 @@ pub struct ReloadStatus {
     pub tests_failing: usize,
     /// How many reloads were published, the first load included.
     pub published: u64,
-    /// How many failed.
+    /// How many failed, the held ones included.
     pub failed: u64,
     /// How many were held.
     pub held_count: u64,
 }
 
 /// Loads configs and puts them in force.
-#[derive(Debug)]
-pub struct Reloader {}
+pub struct Reloader {
+    path: PathBuf,
+    started_with: Settings,
+    reader: PolicyReader,
+    work: Mutex<Work>,
+    status: Mutex<ReloadStatus>,
+}
 
-/// The thread that watches the files; it ends when this is dropped.
-#[derive(Debug)]
-pub struct Watch {}
+/// What a reload needs for itself; behind a lock that no request touches.
+struct Work {
+    writer: PolicyWriter,
+    /// The files of the snapshot in force.
+    in_force: Sources,
+    /// The files of the last try, as they looked before it.
+    seen: Look,
+    settling: Settling,
+    /// The version that failed or is held.
+    refused: Option<Refused>,
+    /// Snapshots out of force that somebody still reads.
+    retired: Vec<Arc<Snapshot>>,
+}
+
+/// What came of reading the files.
+type Read = Result<Accepted, Box<Rejected>>;
+
+/// A version of the files that is not put in force, and why.
+#[derive(PartialEq, Eq)]
+struct Refused {
+    hash: Box<str>,
+    why: Vec<String>,
+}
 
 impl Reloader {
     /// Loads the first config, as generation 1, and returns its warnings with the reloader.
@@ -72,26 +116,84 @@ impl Reloader {
     /// # Errors
     /// As [`crate::load::load`].
     pub fn start(path: &Path) -> Result<(Arc<Self>, Report), Box<Rejected>> {
-        let _ = path;
-        unimplemented!()
+        let begun = clock::since_epoch();
+        let now = clock::now();
+        let Accepted { policy, warnings, sources, tests_failing } = load(path, now)?;
+        let started_with = policy.settings.clone();
+        let writer = policies(policy, sources.hash().into(), now);
+        let status = ReloadStatus {
+            ok: true,
+            at: now,
+            success_at: now,
+            problems: Vec::new(),
+            held: None,
+            restart_needed: Vec::new(),
+            tests_failing,
+            published: 1,
+            failed: 0,
+            held_count: 0,
+        };
+        let reader = writer.reader();
+        let work = Work {
+            writer,
+            seen: Look::after_reading(&sources, begun),
+            in_force: sources,
+            settling: Settling::default(),
+            refused: None,
+            retired: Vec::new(),
+        };
+        let (work, status) = (Mutex::new(work), Mutex::new(status));
+        Ok((Arc::new(Self { path: path.to_owned(), started_with, reader, work, status }), warnings))
     }
 
     /// A reader of what is in force.
     #[must_use]
     pub fn reader(&self) -> PolicyReader {
-        unimplemented!()
+        self.reader.clone()
     }
 
     /// What is known about reloads so far.
     #[must_use]
     pub fn status(&self) -> ReloadStatus {
-        unimplemented!()
+        self.status_lock().clone()
     }
 
     /// Loads the files and puts them in force if they differ from those in force and are accepted.
+    ///
+    /// Snapshot and status are those of the outcome when this returns. Takes as long as a load:
+    /// not for threads that serve.
     pub fn reload(&self, trigger: Trigger) -> Outcome {
-        let _ = trigger;
-        unimplemented!()
+        let now = clock::now();
+        let mut work = self.work_lock();
+        work.free_retired();
+        let (read, stable) = work.read(&self.path, now);
+        let sources = sources(&read);
+        let hash: Box<str> = sources.hash().into();
+        let reading = if !stable {
+            Reading::Changing
+        } else if !work.has_refused(&hash) && sources.cut_short_of(&work.in_force) {
+            Reading::CutShort
+        } else {
+            Reading::Whole
+        };
+        let Some(trigger) = work.settling.believe(&hash, reading, trigger, Instant::now()) else {
+            tracing::debug!("config files are being written, looking again soon");
+            return Outcome::Unsettled;
+        };
+        let accepted = match read {
+            Ok(accepted) => accepted,
+            Err(rejected) => return self.fail(&mut work, trigger, &rejected, now),
+        };
+        if *hash == *work.in_force.hash() {
+            return self.heal(&mut work, accepted.tests_failing, now);
+        }
+        let current = self.reader.current();
+        let loss = Loss::between(&current.policy, &accepted.policy, now);
+        if trigger == Trigger::Watched && loss.exceeds(current.policy.settings.max_removed) {
+            return self.hold(&mut work, hash, &loss, now);
+        }
+        drop(current);
+        self.publish(&mut work, accepted, now)
     }
 
     /// Starts to watch the folders of all files read.
@@ -99,6 +201,138 @@ impl Reloader {
     /// # Errors
     /// When the thread cannot be started. Where no file events are to be had, the slow poll alone watches.
     pub fn watch(self: &Arc<Self>) -> io::Result<Watch> {
-        unimplemented!()
+        Watch::start(Arc::clone(self), watch::Pace::USUAL)
     }
+
+    /// The files are those in force, perhaps again.
+    fn heal(&self, work: &mut Work, tests_failing: usize, now: Timestamp) -> Outcome {
+        work.refused = None;
+        let mut status = self.status_lock();
+        if !status.ok {
+            tracing::info!("the config files are those in force again");
+        }
+        *status = ReloadStatus { tests_failing, ..succeeded(&status, now) };
+        Outcome::Unchanged
+    }
+
+    fn fail(&self, work: &mut Work, trigger: Trigger, rejected: &Rejected, now: Timestamp) -> Outcome {
+        let why = first_lines(&rejected.report);
+        let refused = Refused { hash: rejected.sources.hash().into(), why };
+        let seen_before = work.refused.as_ref() == Some(&refused);
+        if trigger == Trigger::Asked || !seen_before {
+            tracing::error!(problems = rejected.report.errors(), "config refused, the one in force stays");
+            refused.why.iter().for_each(|problem| tracing::error!("{problem}"));
+            let mut status = self.status_lock();
+            let failed = status.failed + 1;
+            let problems = refused.why.clone();
+            *status = ReloadStatus { ok: false, at: now, problems, held: None, failed, ..status.clone() };
+        }
+        work.refused = Some(refused);
+        Outcome::Failed
+    }
+
+    fn hold(&self, work: &mut Work, hash: Box<str>, loss: &Loss, now: Timestamp) -> Outcome {
+        if !work.has_refused(&hash) {
+            let why = loss.to_string();
+            tracing::warn!("config held, the one in force stays: {why}");
+            let mut status = self.status_lock();
+            let (failed, held_count) = (status.failed + 1, status.held_count + 1);
+            let (problems, held) = (Vec::new(), Some(why));
+            *status =
+                ReloadStatus { ok: false, at: now, problems, held, failed, held_count, ..status.clone() };
+        }
+        work.refused = Some(Refused { hash, why: Vec::new() });
+        Outcome::Held
+    }
+
+    fn publish(&self, work: &mut Work, accepted: Accepted, now: Timestamp) -> Outcome {
+        let Accepted { policy, warnings, sources, tests_failing } = accepted;
+        let restart_needed = restart_needed(&self.started_with, &policy.settings);
+        let counts = (policy.reports.iter().len(), policy.principals.len(), policy.tokens.iter().len());
+        let old = work.writer.publish(policy, sources.hash().into(), now);
+        let generation = old.generation + 1;
+        work.retired.push(old);
+        work.free_retired();
+        work.in_force = sources;
+        work.refused = None;
+        let (reports, principals, tokens) = counts;
+        tracing::info!(generation, reports, principals, tokens, tests_failing, "config in force");
+        warnings.lines().take(MOST_PROBLEMS).for_each(|warning| tracing::warn!("{warning}"));
+        if !restart_needed.is_empty() {
+            tracing::warn!(settings = restart_needed.join(", "), "takes effect after a restart");
+        }
+        let mut status = self.status_lock();
+        let published = status.published + 1;
+        *status = ReloadStatus { restart_needed, tests_failing, published, ..succeeded(&status, now) };
+        Outcome::Published(generation)
+    }
+
+    fn work_lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status_lock(&self) -> MutexGuard<'_, ReloadStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Work {
+    /// Loads the files, again when they changed meanwhile; tells whether they held still at last.
+    fn read(&mut self, path: &Path, now: Timestamp) -> (Read, bool) {
+        let mut last_hash: Option<Box<str>> = None;
+        let mut reads = 0;
+        loop {
+            let before = self.seen.again();
+            let begun = clock::since_epoch();
+            let read = load(path, now);
+            let sources = sources(&read);
+            let after = Look::after_reading(sources, begun);
+            // Of a folder with other busy files only the looks differ, not what was read.
+            let stable = after.same(&before) || last_hash.as_deref() == Some(sources.hash());
+            last_hash = Some(sources.hash().into());
+            reads += 1;
+            self.seen = if stable { before } else { after };
+            if stable || reads == MOST_READS {
+                return (read, stable);
+            }
+        }
+    }
+
+    fn has_refused(&self, hash: &str) -> bool {
+        self.refused.as_ref().is_some_and(|refused| *refused.hash == *hash)
+    }
+
+    /// Frees snapshots that nobody reads any more, here and not on a thread that serves.
+    fn free_retired(&mut self) {
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}
+
+fn sources(read: &Read) -> &Sources {
+    match read {
+        Ok(accepted) => &accepted.sources,
+        Err(rejected) => &rejected.sources,
+    }
+}
+
+/// `status` after a success at `now`.
+fn succeeded(status: &ReloadStatus, now: Timestamp) -> ReloadStatus {
+    let (problems, held) = (Vec::new(), None);
+    ReloadStatus { ok: true, at: now, success_at: now, problems, held, ..status.clone() }
+}
+
+/// The problems of a report, as far as they are kept.
+fn first_lines(report: &Report) -> Vec<String> {
+    let mut lines: Vec<_> = report.lines().take(report.errors().min(MOST_PROBLEMS)).collect();
+    match report.errors().saturating_sub(MOST_PROBLEMS) {
+        0 => {}
+        more => lines.push(format!("and {more} more")),
+    }
+    lines
 }
