@@ -35,7 +35,7 @@ pub(super) fn ask(policy: &Policy, case: &Case, now: Timestamp) -> Result<Backen
 /// The request of a case, with the `Host` and `Content-Length` that a client would send.
 fn written(case: &Case, policy: &Policy) -> Result<Parts, Denial> {
     let request = Request::builder().method(case.method.clone()).uri(&case.target).body(());
-    let malformed = |_| Denial::new(Code::RequestMalformed, "The request target cannot be read.");
+    let malformed = |_| Denial::new(Code::RequestMalformed, "the request target cannot be read");
     let (mut request, ()) = request.map_err(malformed)?.into_parts();
     for (name, value) in &case.headers {
         request.headers.append(name, value.clone());
@@ -55,10 +55,10 @@ fn written(case: &Case, policy: &Policy) -> Result<Parts, Denial> {
 fn check_body(rule: BodyRule, body: &[u8]) -> Result<(), Denial> {
     match rule {
         BodyRule::Forbidden if !body.is_empty() => {
-            Err(Denial::new(Code::BodyInvalid, "This report takes no request body."))
+            Err(Denial::new(Code::BodyInvalid, "this request takes no body"))
         }
         BodyRule::UpTo(most) if body.len() > most => {
-            Err(Denial::new(Code::BodyTooLarge, "The request body is larger than the limit."))
+            Err(Denial::new(Code::BodyTooLarge, format!("the body may have {most} bytes")))
         }
         BodyRule::Forbidden | BodyRule::UpTo(_) => Ok(()),
     }

@@ -73,11 +73,6 @@ impl Look {
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.folders.iter().map(|seen| &*seen.path)
     }
-
-    /// The files.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|seen| &*seen.path)
-    }
 }
 
 fn seen(paths: Vec<PathBuf>) -> Vec<Seen> {

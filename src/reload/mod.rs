@@ -57,7 +57,7 @@ pub enum Outcome {
 pub struct ReloadStatus {
     /// Whether the last one succeeded.
     pub ok: bool,
-    /// When it was tried; a version already refused that is seen again is no new try.
+    /// When it was tried; a version already judged that is seen again is no new try, unless somebody asked.
     pub at: Timestamp,
     /// When the last successful one was.
     pub success_at: Timestamp,
@@ -185,7 +185,7 @@ impl Reloader {
             Err(rejected) => return self.fail(&mut work, trigger, &rejected, now),
         };
         if *hash == *work.in_force.hash() {
-            return self.heal(&mut work, accepted.tests_failing, now);
+            return self.heal(&mut work, trigger, now);
         }
         let current = self.reader.current();
         let loss = Loss::between(&current.policy, &accepted.policy, now);
@@ -205,13 +205,15 @@ impl Reloader {
     }
 
     /// The files are those in force, perhaps again.
-    fn heal(&self, work: &mut Work, tests_failing: usize, now: Timestamp) -> Outcome {
+    fn heal(&self, work: &mut Work, trigger: Trigger, now: Timestamp) -> Outcome {
         work.refused = None;
         let mut status = self.status_lock();
         if !status.ok {
             tracing::info!("the config files are those in force again");
         }
-        *status = ReloadStatus { tests_failing, ..succeeded(&status, now) };
+        if !status.ok || trigger == Trigger::Asked {
+            *status = succeeded(&status, now);
+        }
         Outcome::Unchanged
     }
 

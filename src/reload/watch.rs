@@ -6,13 +6,12 @@
 use super::{Outcome, Reloader, Trigger};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 /// Events that may wait; more say nothing new.
 const MOST_WAITING: usize = 16;
@@ -130,6 +129,8 @@ impl Due {
 /// The folders that are watched.
 struct Folders {
     watcher: Option<RecommendedWatcher>,
+    /// The one before: dropped at once, it would take events with it that it has not yet told.
+    previous: Option<RecommendedWatcher>,
     /// What cannot be watched, and why; the poll looks at it.
     unwatched: Vec<String>,
     signals: SyncSender<Signal>,
@@ -137,13 +138,12 @@ struct Folders {
 
 impl Folders {
     fn new(signals: SyncSender<Signal>) -> Self {
-        Self { watcher: None, unwatched: Vec::new(), signals }
+        Self { watcher: None, previous: None, unwatched: Vec::new(), signals }
     }
 
     /// Watches the folders of the files last read, with a new watcher: paths may lead elsewhere by now.
     fn renew(&mut self, reloader: &Reloader) {
         let mut unwatched = Vec::new();
-        let wanted = folders(reloader, &mut unwatched);
         let signals = self.signals.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |event| may_change(event.kind)) {
@@ -151,9 +151,10 @@ impl Folders {
                 let _ = signals.try_send(Signal::Changed);
             }
         });
+        self.previous = self.watcher.take();
         self.watcher = match watcher {
             Ok(mut watcher) => {
-                for folder in wanted {
+                for folder in reloader.folders() {
                     if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                         unwatched.push(format!("{}: {error}", folder.display()));
                     }
@@ -170,23 +171,6 @@ impl Folders {
         }
         self.unwatched = unwatched;
     }
-}
-
-/// The folders to watch: those of the config's names, and those its links lead to.
-fn folders(reloader: &Reloader, missing: &mut Vec<String>) -> BTreeSet<PathBuf> {
-    let (files, folders) = reloader.places();
-    let mut found = BTreeSet::new();
-    for folder in folders {
-        match fs::canonicalize(&folder) {
-            Ok(real) => {
-                found.insert(real);
-            }
-            Err(error) => missing.push(format!("{}: {error}", folder.display())),
-        }
-    }
-    let targets = files.iter().filter_map(|file| fs::canonicalize(file).ok());
-    found.extend(targets.filter_map(|file| file.parent().map(PathBuf::from)));
-    found
 }
 
 /// Whether an event can mean another content. Reading is an event too, ours included.
@@ -219,10 +203,9 @@ impl Reloader {
         self.work_lock().settling.retry_at()
     }
 
-    /// Files and folders of the last read.
-    fn places(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
-        let work = self.work_lock();
-        (work.seen.files().map(Into::into).collect(), work.seen.folders().map(Into::into).collect())
+    /// The folders of the files last read.
+    fn folders(&self) -> Vec<PathBuf> {
+        self.work_lock().seen.folders().map(Path::to_owned).collect()
     }
 
     /// Frees snapshots that nobody reads any more; tells whether none is left.
