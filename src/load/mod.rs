@@ -6,6 +6,8 @@
 mod ask;
 mod compare;
 mod json;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{Case, Loaded, Rejected, Report, Sources};
 use crate::decide::Denial;
@@ -94,35 +96,6 @@ fn judge<R>(
         (None, Ok(request)) => {
             let found = differences(request);
             if found.is_empty() { Verdict::Passed } else { Verdict::Wrong(found) }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_wider_access_and_other_requests_refuse_a_config() {
-        let differs = "backend_path: expected \"/a\", found \"/b\"";
-        let denied = |code| Err(Denial::new(code, "Why."));
-        let stricter = |text: &str| Verdict::Stricter(text.to_owned());
-        let wrong = |text: &str| Verdict::Wrong(vec![text.to_owned()]);
-        #[rustfmt::skip]
-        let cases: [(&str, Option<Code>, Result<&[&str], Denial>, Verdict); 6] = [
-            ("allowed as stated", None, Ok(&[]), Verdict::Passed),
-            ("allowed, otherwise than stated", None, Ok(&[differs]), wrong(differs)),
-            ("refused instead", None, denied(Code::IpNotAllowed),
-                stricter("the test expects `allow`, found `ip_not_allowed`: Why.")),
-            ("refused as expected", Some(Code::IpNotAllowed), denied(Code::IpNotAllowed), Verdict::Passed),
-            ("refused for another reason", Some(Code::ColumnNotGranted), denied(Code::PrincipalDisabled),
-                stricter("the test expects `column_not_granted`, found `principal_disabled`: Why.")),
-            ("allowed instead", Some(Code::ColumnNotGranted), Ok(&[differs]),
-                wrong("the test expects `column_not_granted`, but the request is allowed")),
-        ];
-        for (name, expected, found, verdict) in cases {
-            let differences = |found: &[&str]| found.iter().map(|text| (*text).to_owned()).collect();
-            assert_eq!(judge(expected, found, differences), verdict, "{name}");
         }
     }
 }

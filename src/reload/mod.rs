@@ -5,6 +5,8 @@
 
 mod judge;
 mod look;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use watch::Watch;
