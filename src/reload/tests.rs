@@ -183,6 +183,13 @@ fn what_needs_a_restart_is_named() {
 }
 
 #[test]
+fn files_written_just_before_are_read_again() {
+    // A second change within the same tick of the file system's clock leaves no other sign.
+    let running = Running::start(&config([1]));
+    assert_eq!(running.reloader.look(), Some(Outcome::Unchanged));
+}
+
+#[test]
 fn a_cut_file_is_believed_after_a_while() {
     let running = Running::start(&config(0..20));
     let _watch = running.watch(EVENTS_ONLY);

@@ -187,7 +187,7 @@ fn may_change(kind: EventKind) -> bool {
 
 impl Reloader {
     /// Reloads if the files look changed or a retry is due.
-    fn look(&self) -> Option<Outcome> {
+    pub(super) fn look(&self) -> Option<Outcome> {
         let fresh = self.work_lock().seen.is_fresh();
         let retry = self.retry_at().is_some_and(|at| Instant::now() >= at);
         (fresh || retry || self.looks_changed()).then(|| self.reload(Trigger::Watched))
