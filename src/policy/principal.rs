@@ -84,6 +84,12 @@ impl Principal {
         self.permissions.binary_search(&permission).is_ok()
     }
 
+    /// The columns it sees of a report.
+    #[must_use]
+    pub fn view(&self, report: ReportIndex) -> Option<&View> {
+        view_of(&self.views, report)
+    }
+
     /// Its own credential at a backend.
     #[must_use]
     pub fn credential(&self, backend: BackendIndex) -> Option<&Credential> {
@@ -121,7 +127,7 @@ impl TokenRecord {
     #[must_use]
     pub fn view<'a>(&'a self, holder: &'a Principal, report: ReportIndex) -> Option<&'a View> {
         let own = self.views.as_ref().and_then(|views| view_of(views, report));
-        own.or_else(|| view_of(&holder.views, report))
+        own.or_else(|| holder.view(report))
     }
 }
 
