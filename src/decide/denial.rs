@@ -1,6 +1,7 @@
 //! A refusal: a code from the closed set, a sentence for its reader, and the facts the contract promises.
 
 use crate::domain::code::Code;
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
 use std::borrow::Cow;
 
@@ -31,6 +32,26 @@ impl Denial {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into(), extras: Vec::new(), headers: Vec::new() }
+    }
+
+    /// A refusal of the token or its holder, with the challenge of RFC 6750 section 3.
+    #[must_use]
+    pub fn unauthorized(code: Code, detail: &'static str) -> Self {
+        let mut challenge = String::from("Bearer realm=\"reportgate\"");
+        if code != Code::TokenMissing {
+            challenge += &format!(", error=\"invalid_token\", error_description=\"{detail}\"");
+        }
+        let denial = Self::new(code, detail);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => denial.header(WWW_AUTHENTICATE, challenge),
+            Err(_) => denial,
+        }
+    }
+
+    /// A refusal of one parameter.
+    #[must_use]
+    pub fn parameter(code: Code, parameter: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(code, detail).with("parameter", parameter.into())
     }
 
     /// With an extra member.

@@ -5,16 +5,34 @@
 //! what for. `facts` is filled in as far as the request got, so that a refusal is
 //! recorded as fully as a success.
 
+mod authenticate;
+mod authorize;
 mod denial;
+mod find_report;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod framing;
+mod identify;
+mod output;
+pub(crate) mod query;
+#[cfg(test)]
+mod tests;
 
+pub use authorize::authorize;
 pub use denial::{Denial, Extra};
+pub use framing::check_framing;
 
+use crate::domain::column::View;
+use crate::domain::dialect::BodyKind;
 use crate::domain::names::{PrincipalId, ReportName, TokenId};
 use crate::domain::time::Timestamp;
-use crate::policy::Policy;
+use crate::policy::{
+    Backend, Credential, OutputFormat, Policy, Principal, Report, ReportIndex, TokenPlace, TokenRecord,
+};
 use http::{HeaderMap, Method};
-use std::marker::PhantomData;
+use identify::ClientAddr;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The head of a request, as far as decisions need it.
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +66,40 @@ pub struct Facts {
 
 /// Who asks; only from [`identify_holder`] and [`assume_holder`].
 #[derive(Debug, Clone, Copy)]
-pub struct Holder<'p>(PhantomData<&'p ()>);
+pub struct Holder<'p> {
+    principal: &'p Principal,
+    token: Option<&'p TokenRecord>,
+    client: ClientAddr,
+}
+
+impl<'p> Holder<'p> {
+    /// Who it is.
+    #[must_use]
+    pub fn principal(&self) -> &'p Principal {
+        self.principal
+    }
+
+    /// The token it presented; `None` when it was assumed.
+    #[must_use]
+    pub fn token(&self) -> Option<&'p TokenRecord> {
+        self.token
+    }
+}
 
 /// A request that may pass; only from [`authorize`].
 #[derive(Debug, Clone, Copy)]
-pub struct Permit<'p>(PhantomData<&'p ()>);
+pub struct Permit<'p> {
+    report: &'p Report,
+    index: ReportIndex,
+    principal: &'p Principal,
+    view: &'p View,
+    backend: &'p Arc<Backend>,
+    token_in: &'p [TokenPlace],
+    client: ClientAddr,
+    output: OutputFormat,
+    body: BodyKind,
+    max_body: usize,
+}
 
 /// What body a permitted request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +110,75 @@ pub enum BodyRule {
     UpTo(usize),
 }
 
-impl Permit<'_> {
+impl<'p> Permit<'p> {
     /// What body the request may have.
     #[must_use]
     pub fn body_rule(&self) -> BodyRule {
-        BodyRule::Forbidden
+        match self.body {
+            BodyKind::None => BodyRule::Forbidden,
+            BodyKind::Form | BodyKind::Json => BodyRule::UpTo(self.max_body),
+        }
     }
-}
 
-/// Refuses heads that two programs could read differently: framing, Host, target, limits.
-///
-/// # Errors
-/// `request_malformed`, `uri_too_long` or `headers_too_large`.
-pub fn check_framing(head: &http::request::Parts, policy: &Policy) -> Result<(), Denial> {
-    let _ = (head, policy);
-    Ok(())
+    /// How the request's body is to be read.
+    #[must_use]
+    pub fn body_kind(&self) -> BodyKind {
+        self.body
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn report(&self) -> &'p Report {
+        self.report
+    }
+
+    /// The place of the report in its policy.
+    #[must_use]
+    pub fn report_index(&self) -> ReportIndex {
+        self.index
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn principal(&self) -> &'p Principal {
+        self.principal
+    }
+
+    /// The columns that may be seen.
+    #[must_use]
+    pub fn view(&self) -> &'p View {
+        self.view
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn backend(&self) -> &'p Arc<Backend> {
+        self.backend
+    }
+
+    /// What the backend knows the gate, or the holder, by.
+    #[must_use]
+    pub fn credential(&self) -> &'p Credential {
+        self.principal.credential(self.report.backend).unwrap_or(&self.backend.credential)
+    }
+
+    /// Where tokens stand, none of which may reach the backend.
+    #[must_use]
+    pub fn token_in(&self) -> &'p [TokenPlace] {
+        self.token_in
+    }
+
+    /// Where the request really comes from.
+    #[must_use]
+    pub fn client(&self) -> IpAddr {
+        self.client.ip()
+    }
+
+    /// What the client gets.
+    #[must_use]
+    pub fn output(&self) -> OutputFormat {
+        self.output
+    }
 }
 
 /// Who asks: client address, token, expiry, whitelist.
@@ -90,8 +191,9 @@ pub fn identify_holder<'p>(
     now: Timestamp,
     facts: &mut Facts,
 ) -> Result<Holder<'p>, Denial> {
-    let _ = (policy, head, now, facts);
-    Ok(Holder(PhantomData))
+    let client = identify::identify(head, &policy.settings)?;
+    facts.client = Some(client.ip());
+    authenticate::authenticate(policy, head, client, now, facts)
 }
 
 /// The holder named `id`, from an address, without a token: for tests of the config, which skip expiry.
@@ -104,21 +206,7 @@ pub fn assume_holder<'p>(
     head: &Head<'_>,
     facts: &mut Facts,
 ) -> Result<Holder<'p>, Denial> {
-    let _ = (policy, id, head, facts);
-    Ok(Holder(PhantomData))
-}
-
-/// What for: path, report, method, permission, output format, content type.
-///
-/// # Errors
-/// `path_invalid`, `report_not_found`, `method_not_allowed`, `permission_missing`,
-/// `format_not_available`, `content_type_invalid`, `body_too_large`, `body_invalid`.
-pub fn authorize<'p>(
-    policy: &'p Policy,
-    head: &Head<'_>,
-    holder: Holder<'p>,
-    facts: &mut Facts,
-) -> Result<Permit<'p>, Denial> {
-    let _ = (policy, head, holder, facts);
-    Ok(Permit(PhantomData))
+    let client = identify::identify(head, &policy.settings)?;
+    facts.client = Some(client.ip());
+    authenticate::assume(policy, id, client, facts)
 }
