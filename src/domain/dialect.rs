@@ -207,6 +207,17 @@ pub enum ScopeRule {
     Public,
 }
 
+impl ScopeRule {
+    /// The places that hold ids; none for the other rules.
+    #[must_use]
+    pub fn slots(&self) -> &[ScopeSlot] {
+        match self {
+            Self::Slots(slots) => slots,
+            Self::Credential | Self::Public => &[],
+        }
+    }
+}
+
 /// A parameter whose value must be a granted column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortSlot {

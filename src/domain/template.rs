@@ -71,6 +71,25 @@ pub enum JsonTemplate {
     Object(Box<[(Box<str>, Self)]>),
 }
 
+impl JsonTemplate {
+    /// Whether it is `"{scope}"` and nothing else.
+    #[must_use]
+    pub fn is_scope(&self) -> bool {
+        matches!(self, Self::Text(text) if *text.parts() == [Part::Scope])
+    }
+
+    /// Whether a `{scope}` stands in one of its strings.
+    #[must_use]
+    pub fn has_scope(&self) -> bool {
+        match self {
+            Self::Literal(_) => false,
+            Self::Text(text) => text.has_scope(),
+            Self::Array(items) => items.iter().any(Self::has_scope),
+            Self::Object(members) => members.iter().any(|(_, value)| value.has_scope()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

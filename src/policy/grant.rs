@@ -2,6 +2,7 @@
 
 use super::report::{Report, ReportIndex};
 use crate::domain::column::View;
+use crate::domain::dialect::{ColumnPlace, ColumnSlot};
 use crate::domain::encode;
 use crate::domain::template::{JsonTemplate, Part, Template};
 use crate::filter::FilterPlan;
@@ -23,8 +24,9 @@ pub struct Grant {
     pub view: View,
     /// How answers are cut to it.
     pub filter: Arc<FilterPlan>,
-    /// The columns for each slot of the request dialect, as the backend calls them, in order.
-    pub requested: Box<[Box<[Box<str>]>]>,
+    /// What stands in each slot of the request dialect, ready to be sent: pairs of a query or form, JSON
+    /// text, or the value of a header. Empty, and left out, when no column goes there.
+    pub written: Box<[Box<str>]>,
     /// What stands for `{columns}`.
     pub joined: Box<str>,
 }
@@ -33,15 +35,12 @@ impl Grant {
     /// Compiles a view of a report.
     #[must_use]
     pub fn compile(report: &Report, view: &View) -> Self {
-        let requested = report
-            .request
-            .columns
-            .iter()
-            .map(|slot| {
-                let taken = view.iter().filter(|column| slot.takes.contains(column));
-                taken.filter_map(|at| report.catalogue.get(at)).map(|c| c.request.clone()).collect()
-            })
-            .collect();
+        let write = |slot: &ColumnSlot| {
+            let taken = view.iter().filter(|column| slot.takes.contains(column));
+            let names: Vec<_> =
+                taken.filter_map(|at| report.catalogue.get(at)).map(|c| &*c.request).collect();
+            if names.is_empty() { Box::default() } else { written(&slot.place, &names).into() }
+        };
         let quote = &report.request.column_quote;
         let quoted: Vec<_> = report
             .catalogue
@@ -51,7 +50,7 @@ impl Grant {
         Self {
             view: view.clone(),
             filter: Arc::new(FilterPlan::new(&report.response, report.catalogue.columns_of(view))),
-            requested,
+            written: report.request.columns.iter().map(write).collect(),
             joined: quoted.join(",").into(),
         }
     }
@@ -73,33 +72,61 @@ impl Grant {
             JsonTemplate::Literal(text) => out.push_str(text),
             JsonTemplate::Text(text) => encode::push_json_string(out, &self.fill(text, scope)),
             JsonTemplate::Array(items) => {
-                out.push('[');
-                for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    self.fill_json(item, scope, out);
-                }
-                out.push(']');
+                encode::push_json_array(out, items, |out, item| self.fill_json(item, scope, out));
             }
             JsonTemplate::Object(members) => {
-                out.push('{');
-                for (at, (name, value)) in members.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    encode::push_json_string(out, name);
-                    out.push(':');
-                    self.fill_json(value, scope, out);
-                }
-                out.push('}');
+                encode::push_json_object(out, members, |out, value| self.fill_json(value, scope, out));
             }
         }
     }
+}
+
+/// The names of columns as they stand in a place.
+fn written(place: &ColumnPlace, names: &[&str]) -> String {
+    let mut out = String::new();
+    match place {
+        ColumnPlace::Query { name, style } | ColumnPlace::Form { name, style } => {
+            encode::push_pairs(&mut out, name, style, names);
+        }
+        ColumnPlace::Json { style, .. } => {
+            encode::push_json_list(&mut out, style, names, encode::push_json_string)
+        }
+        ColumnPlace::Header { .. } => out = names.join(","),
+    }
+    out
 }
 
 /// Where compiled grants are kept.
 pub trait Grants {
     /// The grant of a view; compiled at first use. `report` is the one that `key` names.
     fn grant(&self, key: GrantKey, report: &Report) -> Arc<Grant>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::dialect::{JsonListStyle, ListStyle};
+    use crate::domain::pointer::Pointer;
+
+    #[test]
+    fn columns_are_written_as_their_place_wants_them() {
+        let name = || "k".into();
+        let at = Pointer::parse("/k").unwrap();
+        let flags = ListStyle::Flags { prefix: "ck_".into(), value: "on".into() };
+        #[rustfmt::skip]
+        let cases = [
+            (ColumnPlace::Query { name: name(), style: ListStyle::Csv { separator: ",".into() } }, "k=a%2CTracking%20Code"),
+            (ColumnPlace::Query { name: name(), style: ListStyle::Csv { separator: "|".into() } }, "k=a%7CTracking%20Code"),
+            (ColumnPlace::Query { name: name(), style: ListStyle::Repeat }, "k=a&k=Tracking%20Code"),
+            (ColumnPlace::Form { name: name(), style: ListStyle::Brackets }, "k%5B%5D=a&k%5B%5D=Tracking%20Code"),
+            (ColumnPlace::Form { name: "".into(), style: flags }, "ck_a=on&ck_Tracking%20Code=on"),
+            (ColumnPlace::Json { at: at.clone(), style: JsonListStyle::Array }, r#"["a","Tracking Code"]"#),
+            (ColumnPlace::Json { at: at.clone(), style: JsonListStyle::Objects { key: "c".into() } }, r#"[{"c":"a"},{"c":"Tracking Code"}]"#),
+            (ColumnPlace::Json { at, style: JsonListStyle::Csv { separator: ",".into() } }, r#""a,Tracking Code""#),
+            (ColumnPlace::Header { name: http::HeaderName::from_static("x-columns") }, "a,Tracking Code"),
+        ];
+        for (place, expected) in cases {
+            assert_eq!(written(&place, &["a", "Tracking Code"]), expected, "{place:?}");
+        }
+    }
 }
