@@ -3,12 +3,28 @@
 //! Floor 4. Pure, like `decide`. [`BackendRequest`] has one producer, [`rewrite`], and
 //! that needs a `Permit`.
 
+mod build;
+mod columns;
+mod document;
+mod headers;
+mod json;
+mod members;
+mod near;
+mod parameters;
+mod place;
+mod scope;
+mod sent;
+#[cfg(test)]
+mod tests;
+
 use crate::decide::{Denial, Head, Permit};
-use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
-use crate::policy::{Backend, Grant, Grants, OutputFormat};
+use crate::policy::{Backend, Grant, GrantKey, Grants, OutputFormat};
+use build::Contents;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use scope::Scope;
+use sent::{Body, Sent};
 use std::sync::Arc;
 
 /// A request to a backend, exactly as it will be sent; only from [`rewrite`].
@@ -83,6 +99,27 @@ pub fn rewrite(
     now: Timestamp,
     grants: &dyn Grants,
 ) -> Result<BackendRequest, Denial> {
-    let _ = (permit, head, body, now, grants);
-    Err(Denial::new(Code::Internal, "not written"))
+    let body = Body::read(permit.body_kind(), body)?;
+    let mut sent = Sent::read(permit, head, &body)?;
+    let members = std::mem::take(&mut sent.members);
+    let parameters = parameters::resolve(permit, &sent, now)?;
+    let scope = Scope::resolve(permit, &sent)?;
+    columns::check_filters(permit, &sent)?;
+    let sorts = columns::sorts(permit, &sent)?;
+    let view = columns::selection(permit, &sent)?;
+    let report = permit.report();
+    let grant = grants.grant(GrantKey { report: permit.report_index(), view }, report);
+    let contents = Contents { permit, grant: &grant, scope, parameters, sorts, sent: &sent };
+    Ok(BackendRequest {
+        path_and_query: contents.path_and_query()?,
+        headers: headers::headers(&contents, head)?,
+        body: contents.body(members)?.into(),
+        backend: Arc::clone(permit.backend()),
+        method: if head.method == Method::HEAD { Method::HEAD } else { report.backend_method.clone() },
+        answer: Answer {
+            output: permit.output(),
+            pass_headers: report.pass_response_headers.clone(),
+            grant: Arc::clone(&grant),
+        },
+    })
 }

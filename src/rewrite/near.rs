@@ -1,0 +1,97 @@
+//! Spellings that another program could take for a scope, column or credential parameter.
+//!
+//! Case, spaces, brackets and PHP's dots: `Affiliate_ID`, `affiliate_id[]`, ` affiliate_id`, `affiliate.id`.
+//! These, and the report's `forbid`, are refused even where unknown parameters are dropped.
+
+use super::place::At;
+use crate::decide::Permit;
+use crate::domain::dialect::{ColumnPlace, ScopePlace};
+use crate::domain::pointer::Pointer;
+
+/// The folded names that nothing else may resemble.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    /// Of scope, columns and credentials; pointers joined by `/`.
+    places: Vec<String>,
+    /// Of `forbid`.
+    forbidden: Vec<String>,
+}
+
+impl Reserved {
+    pub(super) fn of(permit: &Permit<'_>) -> Self {
+        let dialect = &permit.report().request;
+        let columns = dialect.columns.iter().chain(&dialect.ask).filter_map(|slot| match &slot.place {
+            ColumnPlace::Query { name, .. } | ColumnPlace::Form { name, .. } => Some(fold(name)),
+            ColumnPlace::Json { at, .. } => Some(fold_pointer(at)),
+            ColumnPlace::Header { .. } => None,
+        });
+        let scope = dialect.scope.slots().iter().filter_map(|slot| match &slot.place {
+            ScopePlace::Query { name, .. } | ScopePlace::Form { name, .. } => Some(fold(name)),
+            ScopePlace::Path { parameter } => Some(fold(parameter)),
+            ScopePlace::Json { at, .. } | ScopePlace::Append { at, .. } => Some(fold_pointer(at)),
+            ScopePlace::Header { .. } => None,
+        });
+        let credential = permit.credential().query.iter().map(|(name, _)| fold(name));
+        // Flags have no name of their own.
+        let places = columns.chain(scope).chain(credential).filter(|name| !name.is_empty());
+        Self { places: places.collect(), forbidden: dialect.forbid.iter().map(|name| fold(name)).collect() }
+    }
+
+    /// Whether the place could be taken for a reserved one, or has a forbidden name.
+    pub(super) fn holds(&self, at: At<'_>) -> bool {
+        let (whole, name) = match at {
+            At::Query(name) | At::Form(name) => (fold(name), None),
+            At::Json(path) => {
+                let tokens: Vec<_> = path.iter().map(|name| fold(name)).collect();
+                (tokens.join("/"), tokens.last().cloned())
+            }
+        };
+        let name = name.as_ref().unwrap_or(&whole);
+        self.places.iter().any(|own| is_at_or_below(&whole, own))
+            || self.forbidden.iter().any(|own| is_at_or_below(name, own))
+    }
+}
+
+fn is_at_or_below(name: &str, own: &str) -> bool {
+    name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn fold_pointer(pointer: &Pointer) -> String {
+    pointer.tokens().map(fold).collect::<Vec<_>>().join("/")
+}
+
+/// A name without case, spaces around it, and brackets: `a[b][]` is `a/b`.
+pub(super) fn fold(name: &str) -> String {
+    let ignored = |c: char| c.is_whitespace() || c.is_control();
+    let parts = name.split(['[', ']']).map(|part| part.trim_matches(ignored)).filter(|part| !part.is_empty());
+    let mut out = String::with_capacity(name.len());
+    for part in parts {
+        if !out.is_empty() {
+            out.push('/');
+        }
+        // Upper case first: `ſ` and `K` have plain letters as their other case.
+        for c in part.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
+            out.push(if matches!(c, '.' | ' ') { '_' } else { c });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fold_to_what_lax_programs_read() {
+        #[rustfmt::skip]
+        let cases = [
+            ("affiliate_id", "affiliate_id"), ("Affiliate_ID", "affiliate_id"), (" affiliate_id\t", "affiliate_id"),
+            ("affiliate_id[]", "affiliate_id"), ("[affiliate_id]", "affiliate_id"), ("affiliate_id[0]", "affiliate_id/0"),
+            ("affiliate.id", "affiliate_id"), ("affiliate id", "affiliate_id"), ("ſcope", "scope"), ("\u{212a}ey", "key"),
+            ("filter[Partner][]", "filter/partner"), ("", ""), ("[]", ""),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(fold(name), expected, "{name}");
+        }
+    }
+}
