@@ -27,11 +27,6 @@ pub(crate) fn head<'r>(path: &'r str, query: Option<&'r str>) -> Head<'r> {
     Head { method: &GET, path, query, headers: &NO_HEADERS, peer: [192, 0, 2, 7].into(), request_id: "id-1" }
 }
 
-/// A head whose query lives as long as the test says.
-pub(crate) fn asking(query: &str) -> Head<'_> {
-    Head { query: Some(query), ..head("/reports/leads", None) }
-}
-
 pub(crate) fn ranges(texts: &[&str]) -> AddressRanges {
     let ranges: Vec<_> = texts.iter().map(|text| AddressRange::parse(text).unwrap()).collect();
     AddressRanges::new(&ranges)

@@ -109,36 +109,31 @@ mod tests {
     #[test]
     fn what_has_two_readings_is_refused() {
         #[rustfmt::skip]
-        let cases: [(&str, Result<&[(&str, &str)], &str>); 16] = [
-            ("", Ok(&[])),
-            ("a=1&b=2", Ok(&[("a", "1"), ("b", "2")])),
-            ("&a=1&&b", Ok(&[("a", "1"), ("b", "")])),
-            ("a=1=2", Ok(&[("a", "1=2")])),
-            ("k%5B%5D=a%20b+c%C3%A9", Ok(&[("k[]", "a b cé")])),
-            ("k[]=%61", Ok(&[("k[]", "a")])),
-            ("c%6Flumns=a", Err("a name is encoded where it need not be")),
-            ("a%5=1", Err("a percent escape is broken")),
-            ("a=%zz", Err("a percent escape is broken")),
-            ("a=%", Err("a percent escape is broken")),
-            ("a=%00", Err("a NUL is sent")),
-            ("a=%ff", Err("a percent escape is not UTF-8")),
-            ("a=1;b=2", Err("`;` does not separate parameters")),
-            ("a=é", Err("a character is not encoded")),
-            ("a=1\n", Err("a character is not encoded")),
-            ("=1", Err("a parameter has no name")),
+        let cases = [
+            ("", ""),
+            ("a=1&b=2", "<a|1><b|2>"),
+            ("&a=1&&b", "<a|1><b|>"),
+            ("a=1=2", "<a|1=2>"),
+            ("k%5B%5D=a%20b+c%C3%A9", "<k[]|a b cé>"),
+            ("k[]=%61", "<k[]|a>"),
+            ("c%6Flumns=a", "a name is encoded where it need not be"),
+            ("a%5=1", "a percent escape is broken"),
+            ("a=%zz", "a percent escape is broken"),
+            ("a=%", "a percent escape is broken"),
+            ("a=%00", "a NUL is sent"),
+            ("a=%ff", "a percent escape is not UTF-8"),
+            ("a=1;b=2", "`;` does not separate parameters"),
+            ("a=é", "a character is not encoded"),
+            ("a=1\n", "a character is not encoded"),
+            ("=1", "a parameter has no name"),
         ];
         for (text, expected) in cases {
             let found: Result<Vec<_>, _> = pairs(text).collect();
-            let found = found.map(|pairs| {
-                pairs.iter().map(|pair| (pair.name.to_string(), pair.value.to_string())).collect::<Vec<_>>()
-            });
-            let expected = expected.map(|pairs| {
-                pairs
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                    .collect::<Vec<_>>()
-            });
-            assert_eq!(found.map_err(|bad| bad.reason), expected, "{text}");
+            let found = match found {
+                Ok(pairs) => pairs.iter().map(|pair| format!("<{}|{}>", pair.name, pair.value)).collect(),
+                Err(bad) => bad.reason.to_owned(),
+            };
+            assert_eq!(found, expected, "{text}");
         }
     }
 

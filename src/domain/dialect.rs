@@ -63,6 +63,16 @@ pub enum ListStyle {
     },
 }
 
+impl ListStyle {
+    /// What a client writes behind the stored name.
+    fn suffix(&self) -> &'static str {
+        match self {
+            Self::Brackets => "[]",
+            Self::Csv { .. } | Self::Repeat | Self::Flags { .. } => "",
+        }
+    }
+}
+
 /// How several values stand in a JSON body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonListStyle {
@@ -109,6 +119,18 @@ pub enum ColumnPlace {
         /// The header.
         name: HeaderName,
     },
+}
+
+impl fmt::Display for ColumnPlace {
+    /// The parameter that clients send, written like a [`Place`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query { name, style } => write!(f, "{name}{}", style.suffix()),
+            Self::Form { name, style } => write!(f, "form:{name}{}", style.suffix()),
+            Self::Json { at, .. } => write!(f, "json:{at}"),
+            Self::Header { name } => write!(f, "{name}"),
+        }
+    }
 }
 
 /// A place for columns, and which of them go there.
@@ -185,6 +207,19 @@ pub struct AllowedMember {
     pub name: Box<str>,
     /// The texts it may hold; at least one.
     pub values: Box<[Box<str>]>,
+}
+
+impl fmt::Display for ScopePlace {
+    /// The parameter that clients send, written like a [`Place`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query { name, style } => write!(f, "{name}{}", style.suffix()),
+            Self::Form { name, style } => write!(f, "form:{name}{}", style.suffix()),
+            Self::Json { at, .. } | Self::Append { at, .. } => write!(f, "json:{at}"),
+            Self::Header { name } => write!(f, "{name}"),
+            Self::Path { parameter } => f.write_str(parameter),
+        }
+    }
 }
 
 /// A place for the scope, and what to write there for `scope = "all"`.

@@ -32,7 +32,11 @@ pub(super) fn selection(permit: &Permit<'_>, sent: &Sent<'_>) -> Result<View, De
     if columns.is_empty() {
         return Err(not_granted(permit, &refused, "no granted column is selected"));
     }
-    View::new(&columns).ok_or_else(|| Denial::new(Code::ParameterInvalid, "a column is selected twice"))
+    View::new(&columns).ok_or_else(|| {
+        let parameter =
+            permit.report().request.ask.first().map_or_else(String::new, |slot| slot.place.to_string());
+        Denial::parameter(Code::ParameterInvalid, parameter, "a column is selected twice")
+    })
 }
 
 /// Values to sort by, under the backend's names.

@@ -68,7 +68,7 @@ impl<'a> Scope<'a> {
         let readable = asked.iter().all(|id| is_plain_id(id) && (!as_numbers || is_integer(id)));
         if asked.is_empty() || asked.len() > MAX_CHOSEN || !readable {
             let detail = "is not an id, or a list of them";
-            return Err(Denial::parameter(Code::ParameterInvalid, name(slot), detail));
+            return Err(Denial::parameter(Code::ParameterInvalid, slot.place.to_string(), detail));
         }
         Ok(Self::Ids(asked.iter().map(|id| &**id).collect()))
     }
@@ -175,24 +175,13 @@ fn is_integer(id: &str) -> bool {
 }
 
 fn not_granted(slot: &ScopeSlot) -> Denial {
-    Denial::parameter(Code::ScopeNotGranted, name(slot), "only the holder's own ids may be asked for")
+    Denial::parameter(
+        Code::ScopeNotGranted,
+        slot.place.to_string(),
+        "only the holder's own ids may be asked for",
+    )
 }
 
 fn required(slot: &ScopeSlot) -> Denial {
-    Denial::parameter(Code::ScopeRequired, name(slot), "this report needs one id")
-}
-
-/// The name of a slot's parameter, for the person who sent it.
-fn name(slot: &ScopeSlot) -> String {
-    let listed = |name: &str, style: &ListStyle| match style {
-        ListStyle::Brackets => format!("{name}[]"),
-        ListStyle::Csv { .. } | ListStyle::Repeat | ListStyle::Flags { .. } => name.to_owned(),
-    };
-    match &slot.place {
-        ScopePlace::Query { name, style } => listed(name, style),
-        ScopePlace::Form { name, style } => format!("form:{}", listed(name, style)),
-        ScopePlace::Json { at, .. } | ScopePlace::Append { at, .. } => format!("json:{at}"),
-        ScopePlace::Header { name } => name.to_string(),
-        ScopePlace::Path { parameter } => parameter.to_string(),
-    }
+    Denial::parameter(Code::ScopeRequired, slot.place.to_string(), "this report needs one id")
 }
