@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A JSON Pointer; the empty one is the whole document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pointer(Box<[Box<str>]>);
 
 /// Why a text is not a JSON Pointer.
