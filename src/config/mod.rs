@@ -3,6 +3,25 @@
 //! Floor 3. It reads the config file, its includes and the secret files they name,
 //! and builds a `Policy`; it knows no sockets and no requests. Values of secrets are
 //! never printed, in no error.
+//!
+//! `source` reads files, `read` takes their TOML apart by the keys that `keys` lists, `tables` has
+//! a reader for each table, `check` compares them and builds, `problem` places what was found.
+
+mod check;
+mod include;
+mod keys;
+mod near;
+mod problem;
+mod read;
+mod schema;
+mod secret;
+mod source;
+mod tables;
+mod units;
+
+pub use problem::{Location, Report};
+pub use schema::schema;
+pub use source::Sources;
 
 use crate::domain::code::Code;
 use crate::domain::names::PrincipalId;
@@ -10,19 +29,16 @@ use crate::domain::pointer::Pointer;
 use crate::domain::time::Timestamp;
 use crate::policy::Policy;
 use http::{HeaderName, HeaderValue, Method};
+use problem::{Mark, Problems};
+use read::{Fields, Reader};
+use source::folder_of;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use tables::Raw;
+use toml::de::DeTable;
 
-/// A place in a config file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// The file, as named on the command line or by `include`.
-    pub file: PathBuf,
-    /// Counted from 1.
-    pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
-}
+/// How often a set of files that changes while it is read is read again.
+const MAX_TRIES: usize = 4;
 
 /// A config that may be put in force.
 #[derive(Debug)]
@@ -44,82 +60,6 @@ pub struct Rejected {
     pub report: Report,
     /// The files that were read or looked for, so that they can be watched until they are mended.
     pub sources: Sources,
-}
-
-/// Problems and warnings, each at its place.
-#[derive(Debug, Default)]
-pub struct Report {}
-
-impl Report {
-    /// Adds a problem: the config is refused.
-    pub fn error(&mut self, at: &Location, message: impl Into<String>) {
-        let _ = (at, message.into());
-    }
-
-    /// Adds a warning.
-    pub fn warning(&mut self, at: &Location, message: impl Into<String>) {
-        let _ = (at, message.into());
-    }
-
-    /// How many problems there are.
-    #[must_use]
-    pub fn errors(&self) -> usize {
-        0
-    }
-
-    /// How many warnings there are.
-    #[must_use]
-    pub fn warnings(&self) -> usize {
-        0
-    }
-
-    /// Every problem, then every warning, each on one line: `file:line:column: what`.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
-        std::iter::empty()
-    }
-
-    /// The report as people read it: each entry with its line and the text underlined; `colour` for terminals.
-    #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        let _ = colour;
-        String::new()
-    }
-}
-
-/// The JSON Schema (2020-12) of the config, for editors.
-#[must_use]
-pub fn schema() -> String {
-    String::new()
-}
-
-/// The files of a config, with what is needed to see that they changed.
-#[derive(Debug, Default)]
-pub struct Sources {}
-
-impl Sources {
-    /// Every file read or looked for: config, includes, secrets.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        std::iter::empty()
-    }
-
-    /// The folders to watch: those of every file and of every include pattern.
-    #[must_use]
-    pub fn folders(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    /// SHA-256 over names and contents of all files, in hexadecimal.
-    #[must_use]
-    pub fn hash(&self) -> &str {
-        ""
-    }
-
-    /// Whether some file is now a strict prefix of what it was in `older`: perhaps half written.
-    #[must_use]
-    pub fn cut_short_of(&self, older: &Self) -> bool {
-        let _ = older;
-        false
-    }
 }
 
 /// A `[[test]]`: a written request and what must come of it.
@@ -155,11 +95,151 @@ pub struct Case {
 
 /// Reads, checks and builds the config at `path`, its includes and secret files.
 ///
-/// `now` tells which tokens are expired. `[[test]]` cases are read, not run.
+/// `now` tells which tokens are expired. `[[test]]` cases are read, not run. Files that change while they are read
+/// are read again, a few times.
 ///
 /// # Errors
 /// Every problem of all files in one report.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
-    let _ = (path, now);
-    Err(Box::new(Rejected { report: Report::default(), sources: Sources::default() }))
+    let mut tries = 1;
+    loop {
+        let result = load_once(path, now);
+        let sources = match &result {
+            Ok(loaded) => &loaded.sources,
+            Err(rejected) => &rejected.sources,
+        };
+        if tries == MAX_TRIES || sources.is_settled() {
+            return result;
+        }
+        tries += 1;
+    }
 }
+
+fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
+    let mut sources = Sources::default();
+    let mut problems = Problems::default();
+    let mut raw = Raw::default();
+    for pattern in read_file(path, &mut sources, &mut problems, &mut raw, File::Main) {
+        let files = match include::files(&folder_of(path).join(&*pattern.value)) {
+            Ok(files) => files,
+            Err(error) => {
+                problems.error(pattern.mark, error);
+                continue;
+            }
+        };
+        for file in files {
+            if !sources.knows(&file) {
+                read_file(&file, &mut sources, &mut problems, &mut raw, File::Included(pattern.mark));
+            }
+        }
+    }
+    let mut cases = std::mem::take(&mut raw.cases);
+    let policy = check::policy(raw, &cases, now, &mut problems);
+    let locations = problem::locations(cases.iter().map(|case| case.mark), &sources);
+    sources.seal();
+    let failed = problems.errors() > 0;
+    let report = problems.into_report(&sources);
+    if failed {
+        return Err(Box::new(Rejected { report, sources }));
+    }
+    for (case, location) in cases.iter_mut().zip(locations) {
+        case.case.location = location;
+    }
+    let cases = cases.into_iter().map(|case| case.case).collect();
+    Ok(Loaded { policy, cases, warnings: report, sources })
+}
+
+#[derive(Clone, Copy)]
+enum File {
+    Main,
+    /// Named by the pattern that stands there.
+    Included(Mark),
+}
+
+/// Reads one file; returns the patterns that it includes.
+fn read_file(
+    path: &Path,
+    sources: &mut Sources,
+    problems: &mut Problems,
+    raw: &mut Raw,
+    kind: File,
+) -> Vec<problem::Marked<Box<str>>> {
+    let (index, text) = sources.read_config(path);
+    let start = Mark::new(index, &(0..0));
+    let text = match text {
+        Ok(Ok(text)) => text,
+        Ok(Err(valid)) => {
+            raw.incomplete = true;
+            problems.syntax(Mark::new(index, &(valid..valid)), "this byte is not UTF-8 text");
+            return Vec::new();
+        }
+        Err(error) => {
+            raw.incomplete = true;
+            let message = format!("{} cannot be read: {error}", secret::quoted(&path.display().to_string()));
+            match kind {
+                File::Main => problems.syntax(start, message),
+                File::Included(named) => problems.error(named, message),
+            }
+            return Vec::new();
+        }
+    };
+    let (document, readable) = parse(&text, index, problems);
+    if !readable {
+        raw.incomplete = true;
+        return Vec::new();
+    }
+    let folder = folder_of(path).to_path_buf();
+    let mut reader = Reader { file: index, source: &text, folder, problems, sources };
+    let fields = reader.fields_of(&document, start, &keys::MAIN);
+    raw.read(&mut reader, &fields);
+    match kind {
+        File::Main => {
+            raw.settings.read(&mut reader, &fields);
+            includes(&mut reader, &fields)
+        }
+        File::Included(_) => {
+            refuse_main_tables(&mut reader, &document);
+            Vec::new()
+        }
+    }
+}
+
+/// Parses a file and reports what is no TOML. Tells whether the rest can be read for what it says:
+/// so it is when the only problems are keys that stand twice.
+fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>, bool) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut readable = true;
+    let mut lines = std::collections::HashSet::new();
+    for error in &errors {
+        let span = error.span().unwrap_or_default();
+        readable &= error.message() == "duplicate key";
+        // One slip often makes several errors; the first of a line says it.
+        let line = text.get(..span.start).map(|before| memchr::memchr_iter(b'\n', before.as_bytes()).count());
+        if lines.len() < 20 && lines.insert(line) {
+            problems.syntax(Mark::new(file, &span), error.message().replace('\n', "; "));
+        }
+    }
+    (document.into_inner(), readable)
+}
+
+fn includes(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<problem::Marked<Box<str>>> {
+    let patterns = fields.read("include", |item| reader.texts(item)).unwrap_or_default();
+    for pattern in &patterns {
+        let pattern = reader.folder.join(&*pattern.value);
+        reader.sources.watch(folder_of(&pattern));
+    }
+    patterns
+}
+
+fn refuse_main_tables(reader: &mut Reader<'_>, document: &DeTable<'_>) {
+    for (key, _) in document {
+        let name: &str = key.get_ref();
+        if keys::MAIN.key(name).is_some() && !keys::INCLUDED.contains(&name) {
+            let at = reader.mark(&key.span());
+            reader.problems.error(at, format!("`{name}` belongs in the main file, not in an included one"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What the tables say about each other: names are looked up, contradictions found, the policy built.
+
+mod principals;
+mod reports;
+mod roles;
+mod tokens;
+
+use super::problem::{Mark, Problems};
+use super::tables::{Raw, RawCase};
+use crate::domain::names::PermissionName;
+use crate::domain::time::Timestamp;
+use crate::policy::{Backend, PermissionIndex, Policy, Report, ReportIndex};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::sync::Arc;
+
+/// What was found wrong, and whether unknown names are known to be wrong.
+struct Checker<'a> {
+    problems: &'a mut Problems,
+    /// A file cannot be read: what it defines is unknown.
+    incomplete: bool,
+}
+
+impl Checker<'_> {
+    /// Reports a name that nothing has.
+    fn unknown<'k>(&mut self, at: Mark, what: &str, name: &str, known: impl Iterator<Item = &'k str>) {
+        if !self.incomplete {
+            self.problems.unknown(at, what, name, known);
+        }
+    }
+
+    /// Notes a name; reports one that was noted before.
+    fn define<K: Eq + Hash + Display, V>(
+        &mut self,
+        defined: &mut HashMap<K, (V, Mark)>,
+        what: &str,
+        name: K,
+        value: V,
+        at: Mark,
+    ) {
+        match defined.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert((value, at));
+            }
+            Entry::Occupied(entry) => {
+                let message = format!("{what} `{}` is defined twice", entry.key());
+                self.problems.error_after(at, message, entry.get().1);
+            }
+        }
+    }
+}
+
+/// Reports, as the other checks need them.
+struct Reports {
+    list: Vec<Report>,
+    by_name: HashMap<Box<str>, (ReportIndex, Mark)>,
+    ids: Vec<super::tables::IdRule>,
+    permissions: Vec<PermissionName>,
+    by_permission: HashMap<PermissionName, (PermissionIndex, Vec<ReportIndex>)>,
+}
+
+impl Reports {
+    fn get(&self, index: ReportIndex) -> Option<&Report> {
+        self.list.get(index.0)
+    }
+}
+
+/// Builds the policy; it is good for use only when no problem was found.
+pub(super) fn policy(mut raw: Raw, cases: &[RawCase], now: Timestamp, problems: &mut Problems) -> Policy {
+    let mut checker = Checker { problems, incomplete: raw.incomplete };
+    let mut backends: Vec<Arc<Backend>> = Vec::with_capacity(raw.backends.len());
+    let mut backend_names = HashMap::new();
+    for (at, backend) in raw.backends.iter().enumerate() {
+        let name: Box<str> = backend.value.name.as_str().into();
+        checker.define(&mut backend_names, "backend", name, at, backend.mark);
+        backends.push(Arc::new(backend.value.clone()));
+    }
+    warn_of_short_grace(&mut checker, &raw);
+    reports::check_names(&mut checker, &raw, &backend_names);
+    let reports = reports::build(&mut checker, std::mem::take(&mut raw.reports), &backend_names);
+    let roles = roles::build(&mut checker, &raw.roles, &reports);
+    let raw_principals = std::mem::take(&mut raw.principals);
+    let built = principals::build(&mut checker, raw_principals, &reports, &roles, &backends, &backend_names);
+    let tokens = tokens::build(&mut checker, raw.tokens, &built.principals, &reports, now);
+    for case in cases {
+        if !built.by_id.contains_key(case.case.principal.as_str()) {
+            let name = case.case.principal.as_str();
+            checker.unknown(case.principal, "principal", name, built.by_id.keys().map(|id| &**id));
+        }
+    }
+    Policy {
+        settings: raw.settings.settings,
+        backends: backends.into(),
+        permissions: reports.permissions.into(),
+        reports: crate::policy::ReportTable::new(reports.list),
+        principals: built.principals.into(),
+        tokens,
+    }
+}
+
+fn warn_of_short_grace(checker: &mut Checker<'_>, raw: &Raw) {
+    let Some(longest) = raw.backends.iter().max_by_key(|backend| backend.value.timeout) else { return };
+    let grace = raw.settings.settings.shutdown_grace;
+    if grace < longest.value.timeout {
+        let at = raw.settings.grace.unwrap_or(longest.mark);
+        let message = format!(
+            "`shutdown_grace` is shorter than the timeout of backend `{}`: a shutdown would cut its answers",
+            longest.value.name
+        );
+        checker.problems.warning(at, message);
+    }
+}

@@ -1,0 +1,168 @@
+//! Roles: what they extend, and views by name to views by place.
+
+use super::{Checker, Reports};
+use crate::config::problem::{Mark, Marked};
+use crate::config::tables::{RawRole, RawView};
+use crate::domain::column::{ColumnIndex, View};
+use crate::domain::names::PermissionName;
+use crate::policy::{PermissionIndex, ReportIndex, Views};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// A role with what it inherits.
+#[derive(Clone)]
+pub(super) struct Role {
+    pub(super) permissions: Arc<[PermissionIndex]>,
+    pub(super) views: Views,
+}
+
+/// Roles by name.
+pub(super) struct Roles(HashMap<Box<str>, (Role, Mark)>);
+
+impl Roles {
+    pub(super) fn find(&self, name: &str) -> Option<&Role> {
+        self.0.get(name).map(|(role, _)| role)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+}
+
+/// Resolves every role.
+pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Reports) -> Roles {
+    let mut by_name: HashMap<Box<str>, (usize, Mark)> = HashMap::new();
+    for (at, role) in raw.iter().enumerate() {
+        let name = role.name.value.as_str().into();
+        checker.define(&mut by_name, "role", name, at, role.name.mark);
+    }
+    let mut built: Vec<Option<Role>> = vec![None; raw.len()];
+    for at in 0..raw.len() {
+        // From the role up to one that is built, or extends nothing; then down again.
+        let mut chain: Vec<(usize, &RawRole)> = Vec::new();
+        let mut next = Some(at);
+        while let Some((at, role)) = next.and_then(|at| Some((at, raw.get(at)?))) {
+            if built.get(at).is_some_and(Option::is_some) {
+                break;
+            }
+            if chain.iter().any(|(other, _)| *other == at) {
+                let mark = role.extends.as_ref().map_or(role.name.mark, |name| name.mark);
+                checker.problems.error(mark, format!("role `{}` extends itself", role.name.value));
+                next = None;
+                break;
+            }
+            chain.push((at, role));
+            next = role.extends.as_ref().and_then(|parent| {
+                let found = by_name.get(&parent.value).map(|(at, _)| *at);
+                if found.is_none() {
+                    checker.unknown(parent.mark, "role", &parent.value, by_name.keys().map(|name| &**name));
+                }
+                found
+            });
+        }
+        let mut parent = next.and_then(|at| built.get(at)?.clone());
+        for (at, role) in chain.into_iter().rev() {
+            let role = extend(checker, role, parent.as_ref(), reports);
+            parent = Some(role.clone());
+            if let Some(slot) = built.get_mut(at) {
+                *slot = Some(role);
+            }
+        }
+    }
+    let role = |(name, (at, mark)): (Box<str>, (usize, Mark))| Some((name, (built.get(at)?.clone()?, mark)));
+    Roles(by_name.into_iter().filter_map(role).collect())
+}
+
+fn extend(checker: &mut Checker<'_>, raw: &RawRole, parent: Option<&Role>, reports: &Reports) -> Role {
+    let own = permissions(checker, &raw.permissions, reports);
+    let inherited = parent.map(|parent| parent.permissions.iter().copied()).into_iter().flatten();
+    let all: BTreeSet<PermissionIndex> = own.iter().copied().chain(inherited).collect();
+    let mut columns: BTreeMap<ReportIndex, Vec<ColumnIndex>> = BTreeMap::new();
+    for (report, view) in parent.map(|parent| parent.views.iter()).into_iter().flatten() {
+        columns.insert(*report, view.iter().collect());
+    }
+    for (report, view) in views(checker, &raw.views, reports) {
+        let known = columns.entry(report).or_default();
+        let had: HashSet<ColumnIndex> = known.iter().copied().collect();
+        known.extend(view.iter().filter(|column| !had.contains(column)));
+    }
+    let views: Vec<_> =
+        columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
+    let role = Role { permissions: all.into_iter().collect(), views: views.into() };
+    check_columns(checker, &raw.permissions, &role.views, reports);
+    role
+}
+
+/// Looks up permissions; one that no report asks for is unknown.
+pub(super) fn permissions(
+    checker: &mut Checker<'_>,
+    names: &[Marked<PermissionName>],
+    reports: &Reports,
+) -> Vec<PermissionIndex> {
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        match reports.by_permission.get(&name.value) {
+            Some((index, _)) => found.push(*index),
+            None => {
+                let known = reports.permissions.iter().map(PermissionName::as_str);
+                checker.unknown(name.mark, "permission", name.value.as_str(), known);
+            }
+        }
+    }
+    found
+}
+
+/// Refuses a permission that comes without one column of a report that asks for it.
+pub(super) fn check_columns(
+    checker: &mut Checker<'_>,
+    permissions: &[Marked<PermissionName>],
+    views: &Views,
+    reports: &Reports,
+) {
+    for name in permissions {
+        let asking = reports.by_permission.get(&name.value).map(|(_, asking)| asking);
+        for index in asking.into_iter().flatten() {
+            let seen = views.binary_search_by_key(index, |(at, _)| *at).is_ok();
+            if let Some(report) = reports.get(*index).filter(|_| !seen && !checker.incomplete) {
+                let message =
+                    format!("`{}` is granted without one column of the report `{}`", name.value, report.name);
+                checker.problems.error(name.mark, message);
+            }
+        }
+    }
+}
+
+/// Looks up the columns of views.
+pub(super) fn views(
+    checker: &mut Checker<'_>,
+    raw: &[RawView],
+    reports: &Reports,
+) -> Vec<(ReportIndex, View)> {
+    let mut found = Vec::with_capacity(raw.len());
+    for view in raw {
+        let Some((index, _)) = reports.by_name.get(&view.report.value) else {
+            let known = reports.by_name.keys().map(|name| &**name);
+            checker.unknown(view.report.mark, "report", &view.report.value, known);
+            continue;
+        };
+        let Some(report) = reports.get(*index) else { continue };
+        let catalogue = &report.catalogue;
+        let columns: Vec<ColumnIndex> = match &view.columns {
+            None => catalogue.iter().map(|(at, _)| at).collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| {
+                    let column = catalogue.find(&name.value);
+                    if column.is_none() {
+                        let known = catalogue.iter().map(|(_, column)| column.name.as_str());
+                        let what = format!("column of report `{}`:", report.name);
+                        checker.problems.unknown(name.mark, &what, &name.value, known);
+                    }
+                    column
+                })
+                .collect(),
+        };
+        found.extend(View::new(&columns).map(|view| (*index, view)));
+    }
+    found
+}

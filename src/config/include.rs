@@ -1,0 +1,99 @@
+//! `include`: patterns to files.
+//!
+//! `*` and `?` stand in the last part of a pattern. They match no name that begins with a
+//! dot: editors and Kubernetes put their own things there.
+
+use super::source::folder_of;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The files that a pattern names, sorted. One without `*` and `?` names itself, whether it exists or not.
+pub(super) fn files(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+    let wild = |text: &str| text.contains(['*', '?']);
+    let name =
+        pattern.file_name().and_then(|name| name.to_str()).ok_or("expected a file name or a pattern")?;
+    let folder = folder_of(pattern);
+    if wild(&folder.to_string_lossy()) {
+        return Err("`*` and `?` may stand in the file name only".to_owned());
+    }
+    if !wild(name) {
+        return Ok(vec![pattern.to_path_buf()]);
+    }
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("the folder cannot be read: {error}")),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| format!("the folder cannot be read: {error}"))?;
+        let file = entry.file_name();
+        let visible = file.to_str().filter(|file| !file.starts_with('.') && matches(name, file));
+        // Followed, so that a link to a file counts as one.
+        if let Some(file) = visible
+            && pattern.with_file_name(file).is_file()
+        {
+            found.push(pattern.with_file_name(file));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a name fits a pattern of `*` (any characters) and `?` (one). Linear but for the last `*` tried again.
+fn matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p + 1, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || Some(c) == name.get(n) => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((after, taken)) = star else { return false };
+                star = Some((after, taken + 1));
+                (p, n) = (after, taken + 1);
+            }
+        }
+    }
+    pattern.get(p..).unwrap_or_default().iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        #[rustfmt::skip]
+        let cases = [
+            ("*.toml", "a.toml", true), ("*.toml", "a.toml.bak", false), ("a?.toml", "ab.toml", true), ("a?.toml", "a.toml", false),
+            ("*", "", true), ("a*b*c", "axxbyyc", true), ("a*b*c", "axxbyy", false), ("**", "x", true), ("*ab", "aab", true),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn files_are_sorted_and_hidden_ones_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.toml", "a.toml", ".c.toml", "d.txt"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("e.toml")).unwrap();
+        let found = |pattern: &str| files(&folder.path().join(pattern));
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(found("*.toml").unwrap(), [at("a.toml"), at("b.toml")]);
+        assert_eq!(found("none/*.toml").unwrap(), [] as [PathBuf; 0]);
+        assert_eq!(found("none.toml").unwrap(), [at("none.toml")]);
+        assert!(found("*/a.toml").is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! `[backends.NAME]` and credentials: where a backend is, and what it wants to see.
+
+use super::{Fields, Item, Reader, header_name, keys, name, parameter_name};
+use crate::config::problem::Marked;
+use crate::config::secret::quoted;
+use crate::domain::names::BackendName;
+use crate::policy::{Backend, Credential};
+use http::{HeaderName, HeaderValue};
+use std::net::Ipv6Addr;
+use std::path::Path;
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// Reads a backend.
+pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) -> Option<Marked<Backend>> {
+    let fields = reader.fields(item, &keys::BACKEND);
+    let name = name(reader, at, BackendName::parse);
+    let fields = fields?;
+    let address = match fields.get("urls") {
+        None => fields.required(reader, "url").and_then(|item| reader.parsed(item, address)),
+        // Reported as not supported yet.
+        Some(_) => fields.read("url", |item| reader.parsed(item, address)),
+    };
+    let credential = credential(reader, &fields);
+    let mut timeout = |key, seconds| {
+        let read = fields.read(key, |item| reader.duration(item, Duration::from_millis(1)));
+        read.unwrap_or(Duration::from_secs(seconds))
+    };
+    let (connect_timeout, head_timeout) = (timeout("connect_timeout", 2), timeout("timeout", 60));
+    let (body_timeout, idle_timeout) = (timeout("body_timeout", 60), timeout("idle_timeout", 4));
+    // A backend that could not be read is still known, so that reports may name it.
+    let address = address.unwrap_or_else(Address::none);
+    let backend = Backend {
+        name: name?,
+        url: address.url,
+        host: address.host,
+        port: address.port,
+        authority: address.authority,
+        base_path: address.base_path,
+        credential,
+        connect_timeout,
+        timeout: head_timeout,
+        body_timeout,
+        idle_timeout,
+    };
+    Some(Marked { value: backend, mark: at.mark })
+}
+
+struct Address {
+    url: Box<str>,
+    host: Box<str>,
+    port: u16,
+    authority: HeaderValue,
+    base_path: Box<str>,
+}
+
+impl Address {
+    fn none() -> Self {
+        let authority = HeaderValue::from_static("unknown");
+        Self { url: "".into(), host: "".into(), port: 0, authority, base_path: "".into() }
+    }
+}
+
+/// Reads `http://HOST[:PORT][/PATH]`.
+fn address(text: &str) -> Result<Address, &'static str> {
+    const EXPECTED: &str = "expected http://HOST, http://HOST:PORT or one with a path";
+    if text.starts_with("https://") {
+        return Err("https backends are not supported yet");
+    }
+    let rest = text.strip_prefix("http://").ok_or(EXPECTED)?;
+    if rest.contains('@') {
+        return Err("credentials do not belong in the URL; use `headers` or `query`");
+    }
+    let at = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(at).ok_or(EXPECTED)?;
+    let (host, port) = host_and_port(authority).ok_or(EXPECTED)?;
+    let base_path = path.trim_end_matches('/');
+    if !base_path.is_empty() {
+        super::report::plain_path(base_path)?;
+    }
+    let authority = HeaderValue::try_from(authority.strip_suffix(":80").unwrap_or(authority));
+    Ok(Address {
+        url: text.into(),
+        host: host.into(),
+        port,
+        authority: authority.map_err(|_| EXPECTED)?,
+        base_path: base_path.into(),
+    })
+}
+
+fn host_and_port(authority: &str) -> Option<(&str, u16)> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        host.parse::<Ipv6Addr>().ok()?;
+        let port = if port.is_empty() { 80 } else { port_number(port.strip_prefix(':')?)? };
+        return Some((host, port));
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, port_number(port)?),
+        None => (authority, 80),
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let valid = !host.is_empty() && host.len() <= 253 && host.bytes().all(plain);
+    valid.then_some((host, port))
+}
+
+fn port_number(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port != 0)
+}
+
+/// Reads the `headers` and `query` of a backend or of a principal's own credentials.
+pub(super) fn credential(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Credential {
+    let headers = fields.read("headers", |item| {
+        secrets(reader, item, |name| header_name(name).map_err(ToOwned::to_owned), header_value)
+    });
+    let query = fields.read("query", |item| {
+        secrets(
+            reader,
+            item,
+            |name| parameter_name(name).map_err(ToOwned::to_owned),
+            |text| Some(text.into()),
+        )
+    });
+    Credential { headers: headers.unwrap_or_default(), query: query.unwrap_or_default() }
+}
+
+fn header_value(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn secrets<N: PartialEq, V>(
+    reader: &mut Reader<'_>,
+    item: Item<'_>,
+    parse_name: impl Fn(&str) -> Result<N, String>,
+    parse_value: impl Fn(&str) -> Option<V>,
+) -> Option<Box<[(N, V)]>> {
+    let mut pairs: Vec<(N, V)> = Vec::new();
+    for entry in reader.table(item)? {
+        let name = match parse_name(entry.key) {
+            Ok(name) => name,
+            Err(error) => {
+                reader.problems.error(entry.mark, format!("{}: {error}", quoted(entry.key)));
+                continue;
+            }
+        };
+        let Some(text) = secret(reader, entry.item) else { continue };
+        if pairs.iter().any(|(other, _)| *other == name) {
+            reader.problems.error(entry.mark, format!("{} stands twice", quoted(entry.key)));
+        }
+        match parse_value(&text) {
+            Some(value) if !text.is_empty() => pairs.push((name, value)),
+            Some(_) => {
+                reader.problems.error(entry.mark, format!("the secret of {} is empty", quoted(entry.key)))
+            }
+            None => {
+                let message =
+                    format!("the secret of {} holds characters that a header cannot", quoted(entry.key));
+                reader.problems.error(entry.mark, message);
+            }
+        }
+    }
+    Some(pairs.into())
+}
+
+/// Reads a secret: a literal, `{ env = "NAME" }` or `{ file = "PATH" }`. No message shows its value.
+fn secret(reader: &mut Reader<'_>, item: Item<'_>) -> Option<String> {
+    if let DeValue::String(text) = item.get_ref() {
+        return Some(text.clone().into_owned());
+    }
+    let DeValue::Table(_) = item.get_ref() else {
+        reader.wrong_type(item, "a string, { env = \"NAME\" } or { file = \"PATH\" }");
+        return None;
+    };
+    let fields = reader.fields(item, &keys::SECRET)?;
+    match (fields.get("env"), fields.get("file")) {
+        (Some(name), None) => {
+            let name = reader.filled(name)?;
+            let value = environment(name);
+            if value.is_none() {
+                reader.error(
+                    item,
+                    format!("the environment variable {} is not set, or is no text", quoted(name)),
+                );
+            }
+            value
+        }
+        (None, Some(path)) => {
+            let path = reader.filled(path)?;
+            let path = reader.folder.join(Path::new(path));
+            match reader.sources.read_secret(&path) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    let name = path.display().to_string();
+                    reader.error(item, format!("the file {} cannot be read: {error}", quoted(&name)));
+                    None
+                }
+            }
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            reader.error(item, "expected either `env` or `file`");
+            None
+        }
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    // `var` panics on none of these, but the names it cannot look up are worth no system call.
+    if name.contains(['=', '\0']) {
+        return None;
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the secret reader of the config")]
+    let value = std::env::var(name);
+    value.ok()
+}
+
+/// A principal's own credential over a backend's: its headers and parameters replace those of the same name.
+pub(in crate::config) fn merged(own: &Credential, backend: &Credential) -> Credential {
+    let kept = backend.headers.iter().filter(|(name, _)| own.headers.iter().all(|(other, _)| other != name));
+    let headers: Vec<(HeaderName, HeaderValue)> = kept.chain(own.headers.iter()).cloned().collect();
+    let kept = backend.query.iter().filter(|(name, _)| own.query.iter().all(|(other, _)| other != name));
+    let query: Vec<(Box<str>, Box<str>)> = kept.chain(own.query.iter()).cloned().collect();
+    Credential { headers: headers.into(), query: query.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        #[rustfmt::skip]
+        let cases = [
+            ("http://127.0.0.1:8001", Some(("127.0.0.1", 8001, "127.0.0.1:8001", ""))),
+            ("http://legacy", Some(("legacy", 80, "legacy", ""))),
+            ("http://legacy:80/", Some(("legacy", 80, "legacy", ""))),
+            ("http://[::1]:8001/api/", Some(("::1", 8001, "[::1]:8001", "/api"))),
+            ("http://[::1]", Some(("::1", 80, "[::1]", ""))),
+            ("https://legacy", None), ("legacy:80", None), ("http://", None), ("http://u:p@legacy", None), ("http://legacy:0", None),
+            ("http://legacy:65536", None), ("http://legacy:+1", None), ("http://a b", None), ("http://legacy?x", None),
+            ("http://legacy/a/../b", None), ("http://legacy/a?x", None), ("http://[::1", None), ("http://legacy:", None),
+        ];
+        for (text, expected) in cases {
+            let found = address(text).ok();
+            let found =
+                found.as_ref().map(|a| (&*a.host, a.port, a.authority.to_str().unwrap(), &*a.base_path));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn own_credentials_replace_those_of_the_backend() {
+        let pair =
+            |n: &'static str, v: &'static str| (HeaderName::from_static(n), HeaderValue::from_static(v));
+        let own = Credential { headers: [pair("a", "1")].into(), query: [("q".into(), "1".into())].into() };
+        let backend = Credential {
+            headers: [pair("a", "2"), pair("b", "2")].into(),
+            query: [("r".into(), "2".into())].into(),
+        };
+        let both = merged(&own, &backend);
+        assert_eq!(*both.headers, [pair("b", "2"), pair("a", "1")]);
+        assert_eq!(both.query.len(), 2);
+    }
+}

@@ -1,0 +1,360 @@
+//! `[roles.NAME]`, `[affiliates.ID]`, `[employees.ID]` and their tokens.
+//!
+//! A file that was cut off gives less access, never more: tokens come last, so that what
+//! limits a principal is read before anything that opens it.
+
+use super::backend::credential;
+use super::{Fields, Item, Reader, address, keys, name};
+use crate::config::problem::{Mark, Marked};
+use crate::config::secret::quoted;
+use crate::domain::address::AddressRanges;
+use crate::domain::names::{PermissionName, PrincipalId, RoleName, TokenId};
+use crate::domain::time::{Expiry, Timestamp};
+use crate::domain::token::TokenDigest;
+use crate::policy::{Credential, PrincipalIndex, PrincipalKind, ScopeGrant, TokenRecord};
+use toml::de::{DeTable, DeValue};
+use toml::value::{Datetime, Offset};
+
+/// Columns of a report, by name.
+pub(in crate::config) struct RawView {
+    pub(in crate::config) report: Marked<Box<str>>,
+    /// `None`: the whole catalogue.
+    pub(in crate::config) columns: Option<Vec<Marked<Box<str>>>>,
+    /// Where the columns stand.
+    pub(in crate::config) mark: Mark,
+}
+
+/// A role, its references by name.
+pub(in crate::config) struct RawRole {
+    pub(in crate::config) name: Marked<RoleName>,
+    pub(in crate::config) extends: Option<Marked<Box<str>>>,
+    pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
+    pub(in crate::config) views: Vec<RawView>,
+}
+
+/// A principal, its references by name.
+pub(in crate::config) struct RawPrincipal {
+    pub(in crate::config) id: Marked<PrincipalId>,
+    pub(in crate::config) name: Option<Box<str>>,
+    pub(in crate::config) kind: PrincipalKind,
+    pub(in crate::config) disabled: bool,
+    /// Every row; otherwise those of `ids`.
+    pub(in crate::config) all_rows: bool,
+    pub(in crate::config) ids: Vec<Marked<Box<str>>>,
+    pub(in crate::config) allowed_ips: AddressRanges,
+    pub(in crate::config) role: Option<Marked<Box<str>>>,
+    pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
+    pub(in crate::config) views: Vec<RawView>,
+    pub(in crate::config) credentials: Vec<OwnCredential>,
+    pub(in crate::config) has_tokens: bool,
+}
+
+impl RawPrincipal {
+    /// Whose rows it sees.
+    pub(in crate::config) fn scope(&self) -> ScopeGrant {
+        if self.all_rows {
+            return ScopeGrant::All;
+        }
+        ScopeGrant::Ids(self.ids.iter().map(|id| id.value.clone()).collect())
+    }
+}
+
+/// A principal's own credential at a backend.
+pub(in crate::config) struct OwnCredential {
+    pub(in crate::config) backend: Marked<Box<str>>,
+    pub(in crate::config) credential: Credential,
+}
+
+/// The tokens of all files. There may be a million, so each keeps little.
+#[derive(Default)]
+pub(in crate::config) struct RawTokens {
+    pub(in crate::config) records: Vec<TokenRecord>,
+    /// Where each record stands.
+    places: Vec<TokenPlace>,
+    /// Own columns, by the place of their token in `records`.
+    pub(in crate::config) views: Vec<(usize, Vec<RawView>)>,
+}
+
+struct TokenPlace {
+    file: u32,
+    id: u32,
+    hash: u32,
+}
+
+impl RawTokens {
+    /// Where the id of a token stands.
+    pub(in crate::config) fn id_mark(&self, index: usize) -> Option<Mark> {
+        let (place, record) = (self.places.get(index)?, self.records.get(index)?);
+        let quoted = u32::try_from(record.id.as_str().len() + 2).ok()?;
+        Some(Mark { file: place.file, start: place.id, end: place.id.saturating_add(quoted) })
+    }
+
+    /// Where the hash of a token stands.
+    pub(in crate::config) fn hash_mark(&self, index: usize) -> Option<Mark> {
+        let place = self.places.get(index)?;
+        // `sha256:` and 64 digits in quotes.
+        Some(Mark { file: place.file, start: place.hash, end: place.hash.saturating_add(73) })
+    }
+}
+
+/// Reads a role.
+pub(super) fn read_role(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) -> Option<RawRole> {
+    let fields = reader.fields(item, &keys::ROLE);
+    let value = name(reader, at, RoleName::parse)?;
+    let fields = fields?;
+    Some(RawRole {
+        name: Marked { value, mark: at.mark },
+        extends: fields.read("extends", |item| reference(reader, item)),
+        permissions: fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default(),
+        views: fields.read("columns", |item| views(reader, item)).unwrap_or_default(),
+    })
+}
+
+/// Reads a principal and its tokens; `index` is the place that it will have.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    at: Marked<&str>,
+    item: Item<'_>,
+    kind: PrincipalKind,
+    index: usize,
+    tokens: &mut RawTokens,
+) -> Option<RawPrincipal> {
+    let affiliate = kind == PrincipalKind::Affiliate;
+    let spec = if affiliate { &keys::AFFILIATE } else { &keys::EMPLOYEE };
+    let fields = reader.fields(item, spec);
+    let id = name(reader, at, PrincipalId::parse)?;
+    let fields = fields?;
+    let mut principal = RawPrincipal {
+        id: Marked { value: id, mark: at.mark },
+        name: fields.read("name", |item| reader.filled(item)).map(Into::into),
+        kind,
+        disabled: fields.read("disabled", |item| reader.boolean(item)).unwrap_or(false),
+        all_rows: false,
+        ids: Vec::new(),
+        allowed_ips: fields.read("allowed_ips", |item| address::ranges(reader, item)).unwrap_or_default(),
+        role: fields.read("role", |item| reference(reader, item)),
+        permissions: fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default(),
+        views: fields.read("columns", |item| views(reader, item)).unwrap_or_default(),
+        credentials: fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default(),
+        has_tokens: false,
+    };
+    if affiliate {
+        let words = [("affiliate", PrincipalKind::Affiliate), ("ib", PrincipalKind::Ib)];
+        principal.kind = fields.read("kind", |item| reader.choice(item, &words)).unwrap_or(kind);
+    }
+    if let Some(item) = fields.get("scope") {
+        read_scope(reader, item, affiliate, &mut principal);
+    }
+    if let Some(tokens_item) = fields.get("tokens") {
+        let index = PrincipalIndex(u32::try_from(index).unwrap_or(u32::MAX));
+        principal.has_tokens = read_tokens(reader, tokens_item, index, tokens);
+        if let (Some(first), Some(table)) =
+            (tokens_item.get_ref().as_array().and_then(|t| t.first()), item.get_ref().as_table())
+        {
+            check_order(reader, table, first.span().start);
+        }
+    }
+    Some(principal)
+}
+
+fn read_scope(reader: &mut Reader<'_>, item: Item<'_>, affiliate: bool, principal: &mut RawPrincipal) {
+    if let DeValue::String(text) = item.get_ref() {
+        if text != "all" {
+            reader.error(item, "expected a list of the platform's ids");
+        } else if affiliate {
+            reader.error(item, "only employees may see every affiliate's rows");
+        } else {
+            principal.all_rows = true;
+        }
+        return;
+    }
+    let id = |text: &str| {
+        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) || text.trim() != text {
+            return Err("expected an id of 1 to 128 bytes without control characters or blanks at its ends");
+        }
+        Ok(Box::<str>::from(text))
+    };
+    principal.ids = reader.entries(item, |reader, item| reader.parsed(item, id)).unwrap_or_default();
+}
+
+/// Refuses what stands behind the first token: cut off there, the principal would have more access.
+fn check_order(reader: &mut Reader<'_>, principal: &DeTable<'_>, first_token: usize) {
+    for (key, value) in principal {
+        let name: &str = key.get_ref();
+        if name == "tokens" {
+            continue;
+        }
+        let own = key.span();
+        let inner = value.get_ref().as_table().and_then(last_key).unwrap_or_else(|| own.clone());
+        let last = if inner.start > own.start { inner } else { own };
+        if last.start > first_token {
+            let at = reader.mark(&last);
+            let message = format!(
+                "`{name}` stands after the tokens of its principal; tokens come last, so that a file cut off gives no more access"
+            );
+            reader.problems.error(at, message);
+        }
+    }
+}
+
+/// The last key of a table and of those inside it; their depth is limited by the parser.
+fn last_key(table: &DeTable<'_>) -> Option<std::ops::Range<usize>> {
+    let inner = table.values().filter_map(|value| value.get_ref().as_table().and_then(last_key));
+    table.keys().map(toml::Spanned::span).chain(inner).max_by_key(|span| span.start)
+}
+
+/// Reads tokens, which stand as `[[…tokens]]` tables. Tells whether there are any.
+fn read_tokens(
+    reader: &mut Reader<'_>,
+    item: Item<'_>,
+    principal: PrincipalIndex,
+    tokens: &mut RawTokens,
+) -> bool {
+    let Some(items) = reader.list(item) else { return false };
+    // The span of such a table is its header, `[[…]]`, and that of an inline one its braces.
+    let inline = |item: &toml::Spanned<DeValue<'_>>| {
+        item.get_ref().is_table() && reader.source.as_bytes().get(item.span().start) == Some(&b'[')
+    };
+    if items.is_empty() || !items.iter().all(inline) {
+        reader.error(
+            item,
+            "tokens stand as tables of their own, [[affiliates.ID.tokens]] or [[employees.ID.tokens]]",
+        );
+        return false;
+    }
+    for item in items {
+        read_token(reader, item, principal, tokens);
+    }
+    true
+}
+
+fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex, tokens: &mut RawTokens) {
+    let Some(fields) = reader.fields(item, &keys::TOKEN) else { return };
+    let id_item = fields.required(reader, "id");
+    let id = id_item.and_then(|item| reader.parsed(item, TokenId::parse));
+    let hash_item = fields.required(reader, "hash");
+    let digest = hash_item.and_then(|item| {
+        let digest = TokenDigest::parse(reader.text(item)?);
+        if digest.is_none() {
+            reader.error(item, "expected sha256: and 64 hexadecimal digits");
+        }
+        digest
+    });
+    let created = fields.read("created", |item| timestamp(reader, item));
+    let expires = fields.required(reader, "expires").and_then(|item| expiry(reader, item));
+    let _ = fields.read("note", |item| reader.text(item));
+    let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item)).map(Box::new);
+    let own_views = fields.read("columns", |item| views(reader, item));
+    warn_of_late_limits(reader, item);
+    let (Some(id), Some(digest), Some(expires)) = (id, digest, expires) else { return };
+    let (Some(id_item), Some(hash_item)) = (id_item, hash_item) else { return };
+    if let Some(own) = own_views {
+        tokens.views.push((tokens.records.len(), own));
+    }
+    let (id_mark, hash_mark) = (reader.at(id_item), reader.at(hash_item));
+    tokens.places.push(TokenPlace { file: reader.file, id: id_mark.start, hash: hash_mark.start });
+    tokens.records.push(TokenRecord { id, digest, principal, created, expires, allowed_ips, views: None });
+}
+
+/// A token's own limits behind the last key that it needs would be lost by a cut there, and nothing else.
+fn warn_of_late_limits(reader: &mut Reader<'_>, item: Item<'_>) {
+    let Some(table) = item.get_ref().as_table() else { return };
+    let start = |key: &str| table.get_key_value(key).map(|(key, _)| key.span().start);
+    for key in ["columns", "allowed_ips"] {
+        let Some((name, value)) = table.get_key_value(key) else { continue };
+        let last = value.get_ref().as_table().and_then(last_key).unwrap_or_else(|| name.span());
+        let needed = ["id", "hash", "expires"].into_iter().filter_map(start).max();
+        if needed.is_some_and(|needed| needed < last.start) {
+            let at = reader.mark(&name.span());
+            let message = format!(
+                "put a token's `{key}` in front of its `expires`: a file cut off in between would give it more access"
+            );
+            reader.problems.warning(at, message);
+        }
+    }
+}
+
+fn expiry(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Expiry> {
+    if item.get_ref().as_str() == Some("never") {
+        return Some(Expiry::Never);
+    }
+    if let DeValue::String(_) = item.get_ref() {
+        reader.error(item, "expected \"never\" or a date-time without quotes, such as 2027-02-20T10:15:00Z");
+        return None;
+    }
+    timestamp(reader, item).map(Expiry::At)
+}
+
+/// A date-time with an offset; fractions of a second are cut.
+fn timestamp(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Timestamp> {
+    let read = match item.get_ref().as_datetime() {
+        Some(value) => instant(value),
+        None => None,
+    };
+    if read.is_none() {
+        reader.error(item, "expected a date-time with an offset, such as 2027-02-20T10:15:00Z");
+    }
+    read
+}
+
+fn instant(value: &Datetime) -> Option<Timestamp> {
+    let (date, time) = (value.date?, value.time?);
+    let minutes = match value.offset? {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i32::from(minutes),
+    };
+    let year = i16::try_from(date.year).ok()?;
+    let (month, day) = (i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?);
+    let (hour, minute) = (i8::try_from(time.hour).ok()?, i8::try_from(time.minute).ok()?);
+    let second = i8::try_from(time.second.unwrap_or(0)).ok()?;
+    let civil = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
+    let offset = jiff::tz::Offset::from_seconds(minutes * 60).ok()?;
+    Some(Timestamp::from_unix_seconds(offset.to_timestamp(civil).ok()?.as_second()))
+}
+
+fn reference(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<Box<str>>> {
+    let value = reader.filled(item)?.into();
+    Some(Marked { value, mark: reader.at(item) })
+}
+
+fn permissions(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Vec<Marked<PermissionName>>> {
+    reader.entries(item, |reader, item| reader.parsed(item, PermissionName::parse))
+}
+
+fn views(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Vec<RawView>> {
+    let mut views = Vec::new();
+    for entry in reader.table(item)? {
+        let mark = reader.at(entry.item);
+        let columns = if entry.item.get_ref().as_str() == Some("all") {
+            None
+        } else if let DeValue::String(text) = entry.item.get_ref() {
+            reader
+                .error(entry.item, format!("expected a list of columns or \"all\", found {}", quoted(text)));
+            continue;
+        } else {
+            let Some(columns) = reader.texts(entry.item) else { continue };
+            if columns.is_empty() {
+                reader.error(entry.item, "names no column; leave the report out, or name at least one");
+                continue;
+            }
+            Some(columns)
+        };
+        let report = Marked { value: entry.key.into(), mark: entry.mark };
+        views.push(RawView { report, columns, mark });
+    }
+    Some(views)
+}
+
+fn credentials(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Vec<OwnCredential>> {
+    let mut own = Vec::new();
+    for entry in reader.table(item)? {
+        let fields: Option<Fields<'_>> = reader.fields(entry.item, &keys::CREDENTIAL);
+        let Some(fields) = fields else { continue };
+        let credential = credential(reader, &fields);
+        if credential.headers.is_empty() && credential.query.is_empty() {
+            reader.error(entry.item, "needs `headers` or `query`");
+        }
+        own.push(OwnCredential { backend: Marked { value: entry.key.into(), mark: entry.mark }, credential });
+    }
+    Some(own)
+}

@@ -1,0 +1,298 @@
+//! `[reports.NAME.request]`: how the backend's requests are written, and what clients may send.
+
+use super::claims::{Claims, Target};
+use super::places;
+use super::{Fields, Item, Reader, parameter, parameter_name};
+use crate::config::problem::{Mark, Marked};
+use crate::config::secret::quoted;
+use crate::domain::column::Catalogue;
+use crate::domain::dialect::{
+    BodyKind, ColumnPlace, ColumnSlot, Fixed, ListStyle, OnExtra, Place, RequestDialect, ScopePlace,
+    ScopeSlot,
+};
+use crate::domain::template::{JsonTemplate, Template};
+use toml::de::DeValue;
+
+pub(in crate::config) use super::claims::Names;
+
+/// What ids the scope places of a report can hold.
+#[derive(Debug, Default)]
+pub(in crate::config) struct IdRule {
+    /// One id only: it stands in the path.
+    pub(in crate::config) single: bool,
+    /// Letters, digits and `._~-` only: it stands in a path or inside another text.
+    pub(in crate::config) plain: bool,
+    /// Integers only.
+    pub(in crate::config) number: bool,
+    /// What a header can hold, without commas.
+    pub(in crate::config) header: bool,
+    /// What must not stand in an id.
+    pub(in crate::config) separators: Vec<Box<str>>,
+}
+
+impl IdRule {
+    /// Why an id cannot stand in the report's requests.
+    pub(in crate::config) fn refusal(&self, id: &str) -> Option<&'static str> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        if self.plain && (!id.bytes().all(plain) || id == "." || id == "..") {
+            return Some("holds more than letters, digits and ._~-, and stands inside a path or text");
+        }
+        if self.number
+            && (id.parse::<i64>().is_err() || id.starts_with('+') || id.len() > 1 && id.starts_with('0'))
+        {
+            return Some("is not a whole number");
+        }
+        if self.header && !id.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
+            return Some("cannot stand in a header");
+        }
+        let separated = self.separators.iter().any(|separator| id.contains(&**separator));
+        separated.then_some("holds what separates ids there")
+    }
+}
+
+/// A dialect, with what `check` must compare with others.
+pub(super) struct Request {
+    pub(super) dialect: RequestDialect,
+    pub(super) ids: IdRule,
+    pub(super) names: Names,
+}
+
+/// Reads how requests are written.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    report: &Fields<'_>,
+    catalogue: &Catalogue,
+    backend_path: &Template,
+) -> Request {
+    let request = report.read("request", |item| reader.fields(item, &super::keys::REQUEST));
+    let fields = request.as_ref();
+    let get = |key: &str| fields.and_then(|fields| fields.get(key));
+    let columns = get("columns").map(|item| places::columns(reader, item, catalogue)).unwrap_or_default();
+    let ask = get("ask").map(|item| places::columns(reader, item, catalogue));
+    let path_mark = report.get("backend_path").map_or(report.at, |item| reader.at(item));
+    let (scope, scope_slots, mut ids) = places::scope(reader, fields, path_mark, backend_path.has_scope());
+    let sort = get("sort").map(|item| places::sort(reader, item)).unwrap_or_default();
+    let allow = get("allow").and_then(|item| reader.entries(item, |reader, item| reader.parsed(item, place)));
+    let allow = allow.unwrap_or_default();
+    let parameters = parameter::read(reader, report, catalogue);
+    let spans = parameter::spans(reader, fields, &parameters);
+    let set = get("set").map(|item| fixed(reader, item)).unwrap_or_default();
+    let forbid = get("forbid").and_then(|item| reader.texts(item)).unwrap_or_default();
+    let output_parameter = match get("output_parameter") {
+        None => Some(Marked { value: "format".into(), mark: fields.map_or(report.at, |fields| fields.at) }),
+        Some(item) if item.get_ref().as_str() == Some("") => None,
+        Some(item) => {
+            let value = reader.parsed(item, parameter_name);
+            value.map(|value| Marked { value, mark: reader.at(item) })
+        }
+    };
+    let words = [("reject", OnExtra::Reject), ("drop", OnExtra::Drop)];
+    let mut on = |key| get(key).and_then(|item| reader.choice(item, &words)).unwrap_or(OnExtra::Reject);
+    let (on_extra_columns, on_unknown_parameter) = (on("on_extra_columns"), on("on_unknown_parameter"));
+    let column_quote: Box<str> =
+        get("column_quote").and_then(|item| reader.text(item)).unwrap_or_default().into();
+
+    let default_ask = || {
+        let place =
+            ColumnPlace::Query { name: "columns".into(), style: ListStyle::Csv { separator: ",".into() } };
+        let takes = catalogue.iter().map(|(at, _)| at).collect();
+        let mark = fields.map_or(report.at, |fields| fields.at);
+        vec![Marked { value: ColumnSlot { place, takes }, mark }]
+    };
+    let ask = ask.unwrap_or_else(|| if columns.is_empty() { default_ask() } else { columns.clone() });
+
+    let mut claims = Claims::default();
+    claims.columns(&columns, &ask, catalogue);
+    claims.scope(&scope_slots);
+    for slot in &sort {
+        claims.both("sort", &Target::of(&slot.value.place), slot.mark);
+    }
+    for allowed in &allow {
+        claims.both("allow", &Target::of(&allowed.value), allowed.mark);
+    }
+    for named in &parameters {
+        let Marked { value, mark } = &named.parameter;
+        claims.client("parameters", Target::of(&value.client), *mark);
+        claims.backend("parameters", Target::of(&value.backend), *mark);
+    }
+    for fixed in &set {
+        claims.backend("set", Target::of_fixed(&fixed.value), fixed.mark);
+    }
+    if let Some(name) = &output_parameter {
+        claims.client("output_parameter", Target::query(&name.value), name.mark);
+    }
+    claims.check(reader, &forbid);
+
+    let body = body(reader, fields, report.at, &claims);
+    check_templates(reader, path_mark, backend_path, &set, catalogue, &column_quote, &mut ids);
+    let dialect = RequestDialect {
+        body,
+        columns: values(columns),
+        ask: values(ask),
+        scope,
+        sort: values(sort),
+        allow: values(allow),
+        parameters: parameters.into_iter().map(|named| named.parameter.value).collect(),
+        spans,
+        set: values(set),
+        forbid: values(forbid),
+        output_parameter: output_parameter.map(|name| name.value),
+        on_extra_columns,
+        on_unknown_parameter,
+        column_quote,
+    };
+    Request { dialect, ids, names: claims.into_names() }
+}
+
+fn values<T>(marked: Vec<Marked<T>>) -> Box<[T]> {
+    marked.into_iter().map(|marked| marked.value).collect()
+}
+
+/// Reads `NAME`, `form:NAME` or `json:/POINTER`.
+pub(super) fn place(text: &str) -> Result<Place, String> {
+    if let Some(name) = text.strip_prefix("form:") {
+        return Ok(Place::Form(parameter_name(name)?));
+    }
+    if let Some(pointer) = text.strip_prefix("json:") {
+        return Ok(Place::Json(places::member(pointer)?));
+    }
+    Ok(Place::Query(parameter_name(text)?))
+}
+
+/// What body the backend gets: as said, or as the places imply.
+fn body(reader: &mut Reader<'_>, fields: Option<&Fields<'_>>, at: Mark, claims: &Claims) -> BodyKind {
+    let (form, json) = (claims.in_form(), claims.in_json());
+    let item = fields.and_then(|fields| fields.get("body"));
+    let words = [("none", BodyKind::None), ("form", BodyKind::Form), ("json", BodyKind::Json)];
+    let said = item.and_then(|item| reader.choice(item, &words));
+    let at = item.map_or(fields.map_or(at, |fields| fields.at), |item| reader.at(item));
+    if form.is_some() && json.is_some() {
+        reader.problems.error(at, "places in a form and places in a JSON body do not go together");
+    } else if let (Some(said), Some(found)) = (said, form.or(json)) {
+        let fits = if form.is_some() { said == BodyKind::Form } else { said == BodyKind::Json };
+        if !fits {
+            reader.problems.error(found, "stands in another body than `body` says");
+        }
+    }
+    let implied = match (form, json) {
+        (Some(_), _) => BodyKind::Form,
+        (None, Some(_)) => BodyKind::Json,
+        (None, None) => BodyKind::None,
+    };
+    said.unwrap_or(implied)
+}
+
+fn fixed(reader: &mut Reader<'_>, item: Item<'_>) -> Vec<Marked<Fixed>> {
+    let mut read = Vec::new();
+    for entry in reader.table(item).unwrap_or_default() {
+        let value = match place(entry.key) {
+            Ok(Place::Query(name)) => plain_template(reader, entry.item).map(|text| Fixed::Query(name, text)),
+            Ok(Place::Form(name)) => plain_template(reader, entry.item).map(|text| Fixed::Form(name, text)),
+            Ok(Place::Json(at)) => json_template(reader, entry.item).map(|value| Fixed::Json(at, value)),
+            Err(error) => {
+                reader.problems.error(entry.mark, format!("{}: {error}", quoted(entry.key)));
+                None
+            }
+        };
+        read.extend(value.map(|value| Marked { value, mark: entry.mark }));
+    }
+    read
+}
+
+/// The text of a query parameter or form field.
+fn plain_template(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Template> {
+    match json_template(reader, item)? {
+        JsonTemplate::Text(text) => Some(text),
+        JsonTemplate::Literal(text) => Some(Template::parse(&text)),
+        JsonTemplate::Array(_) | JsonTemplate::Object(_) => {
+            reader.wrong_type(item, "a string");
+            None
+        }
+    }
+}
+
+/// A JSON value as TOML writes it; dates become strings. Its depth is limited by the parser.
+pub(super) fn json_template(reader: &mut Reader<'_>, item: Item<'_>) -> Option<JsonTemplate> {
+    match item.get_ref() {
+        DeValue::String(text) => Some(JsonTemplate::Text(Template::parse(text))),
+        DeValue::Boolean(value) => Some(JsonTemplate::Literal(value.to_string().into())),
+        DeValue::Datetime(value) => Some(JsonTemplate::Text(Template::parse(&value.to_string()))),
+        DeValue::Integer(_) => Some(JsonTemplate::Literal(reader.integer(item)?.to_string().into())),
+        DeValue::Float(number) => {
+            let text = number.as_str().trim_start_matches('+');
+            if serde_json::from_str::<serde_json::Number>(text).is_err() {
+                reader.error(item, "JSON has no such number");
+                return None;
+            }
+            Some(JsonTemplate::Literal(text.into()))
+        }
+        DeValue::Array(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| json_template(reader, item)).collect();
+            Some(JsonTemplate::Array(items?.into()))
+        }
+        DeValue::Table(table) => {
+            let entries = reader.in_order(table);
+            let member = |entry: super::super::read::Entry<'_>| {
+                Some((Box::<str>::from(entry.key), json_template(reader, entry.item)?))
+            };
+            let members: Option<Vec<_>> = entries.into_iter().map(member).collect();
+            Some(JsonTemplate::Object(members?.into()))
+        }
+    }
+}
+
+/// Whether any text in the value is such a template.
+pub(super) fn any_template(value: &JsonTemplate, is: &dyn Fn(&Template) -> bool) -> bool {
+    match value {
+        JsonTemplate::Literal(_) => false,
+        JsonTemplate::Text(text) => is(text),
+        JsonTemplate::Array(items) => items.iter().any(|item| any_template(item, is)),
+        JsonTemplate::Object(members) => members.iter().any(|(_, item)| any_template(item, is)),
+    }
+}
+
+/// Refuses column names that could break out of a `{columns}`, and notes that ids stand in a `{scope}`.
+fn check_templates(
+    reader: &mut Reader<'_>,
+    path_mark: Mark,
+    backend_path: &Template,
+    set: &[Marked<Fixed>],
+    catalogue: &Catalogue,
+    quote: &str,
+    ids: &mut IdRule,
+) {
+    let holds = |fixed: &Fixed, is: &dyn Fn(&Template) -> bool| match fixed {
+        Fixed::Query(_, text) | Fixed::Form(_, text) => is(text),
+        Fixed::Json(_, value) => any_template(value, is),
+    };
+    ids.plain |= set.iter().any(|fixed| holds(&fixed.value, &Template::has_scope));
+    let in_set = set.iter().find(|fixed| holds(&fixed.value, &Template::has_columns)).map(|fixed| fixed.mark);
+    let in_path = backend_path.has_columns().then_some(path_mark);
+    let Some(at) = in_path.or(in_set) else { return };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    // Between quotes more is harmless, but never what ends them.
+    let inside_quotes = |c: char| !quote.contains(c) && !"\\,;'\"`".contains(c) && !c.is_control();
+    let fits = |c: char| if quote.is_empty() || in_path.is_some() { plain(c) } else { inside_quotes(c) };
+    for (_, column) in catalogue.iter().filter(|(_, column)| !column.request.chars().all(fits)) {
+        let message = format!(
+            "the request name {} of `{}` could break out of {{columns}}",
+            quoted(&column.request),
+            column.name
+        );
+        reader.problems.error(at, message);
+    }
+    if in_path.is_some() && !quote.chars().all(|c| plain(c) || c == '\'') {
+        reader.problems.error(path_mark, "`column_quote` cannot stand in a path");
+    }
+}
+
+/// The place of a scope for clients and backend.
+pub(super) fn scope_target(slot: &ScopeSlot) -> Target {
+    match &slot.place {
+        ScopePlace::Query { name, .. } => Target::query(name),
+        ScopePlace::Form { name, .. } => Target::form(name),
+        ScopePlace::Json { at, .. } | ScopePlace::Append { at, .. } => Target::Json(at.clone()),
+        ScopePlace::Header { name } => Target::Header(name.clone()),
+        ScopePlace::Path { parameter } => Target::query(parameter),
+    }
+}

@@ -1,0 +1,224 @@
+//! `[server]`, `[reload]`, `[admin]` and `[log]`: only in the main file.
+
+use super::address;
+use super::{Fields, Item, Reader, header_name, keys, parameter_name};
+use crate::config::problem::{Mark, Marked};
+use crate::config::units;
+use crate::domain::address::AddressRanges;
+use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Settings, with the places that `check` may have to name.
+pub(in crate::config) struct RawSettings {
+    pub(in crate::config) settings: Settings,
+    /// Where `shutdown_grace` or `[server]` stands.
+    pub(in crate::config) grace: Option<Mark>,
+}
+
+impl Default for RawSettings {
+    fn default() -> Self {
+        let settings = Settings {
+            listen: [SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))].into(),
+            trusted_proxies: AddressRanges::default(),
+            client_header: ClientHeader::List(HeaderName::from_static("x-forwarded-for")),
+            token_in: [TokenPlace::Bearer, TokenPlace::Header(HeaderName::from_static("x-api-key"))].into(),
+            workers: 0,
+            drain_delay: Duration::ZERO,
+            shutdown_grace: Duration::from_secs(90),
+            limits: Limits {
+                connections: 10_000,
+                connections_per_address: 1_000,
+                header_bytes: 16 << 10,
+                headers: 64,
+                body_bytes: 256 << 10,
+                header_timeout: Duration::from_secs(10),
+                body_timeout: Duration::from_secs(30),
+                write_timeout: Duration::from_secs(30),
+                idle_timeout: Duration::from_secs(75),
+            },
+            max_removed: MaxRemoved::Percent(50.0),
+            admin: None,
+            log_format: LogFormat::Json,
+        };
+        Self { settings, grace: None }
+    }
+}
+
+impl RawSettings {
+    /// Reads what the main file says.
+    pub(in crate::config) fn read(&mut self, reader: &mut Reader<'_>, file: &Fields<'_>) {
+        if let Some(fields) = file.read("server", |item| reader.fields(item, &keys::SERVER)) {
+            self.read_server(reader, &fields);
+        }
+        let settings = &mut self.settings;
+        if let Some(fields) = file.read("reload", |item| reader.fields(item, &keys::RELOAD)) {
+            let read = fields.read("max_removed", |item| reader.parsed(item, max_removed));
+            settings.max_removed = read.unwrap_or(settings.max_removed);
+        }
+        if let Some(fields) = file.read("log", |item| reader.fields(item, &keys::LOG)) {
+            let words = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+            let read = fields.read("format", |item| reader.choice(item, &words));
+            settings.log_format = read.unwrap_or(settings.log_format);
+        }
+        if let Some(fields) = file.read("admin", |item| reader.fields(item, &keys::ADMIN)) {
+            settings.admin = admin(reader, &fields, &settings.listen);
+        }
+    }
+
+    fn read_server(&mut self, reader: &mut Reader<'_>, fields: &Fields<'_>) {
+        let settings = &mut self.settings;
+        if let Some(item) = fields.get("listen") {
+            let read = reader.entries(item, |reader, item| reader.parsed(item, socket));
+            settings.listen = not_empty(reader, item, read).unwrap_or_default();
+        }
+        if let Some(ranges) = fields.read("trusted_proxies", |item| address::ranges(reader, item)) {
+            settings.trusted_proxies = ranges;
+        }
+        if let Some(item) = fields.get("proxy_protocol")
+            && reader.filled(item).is_some_and(|text| text != "off")
+        {
+            reader.error(item, "only \"off\" is supported yet");
+        }
+        if let Some(header) = fields.read("client_header", |item| reader.parsed(item, client_header)) {
+            settings.client_header = header;
+        }
+        if let Some(item) = fields.get("token_in") {
+            settings.token_in = token_in(reader, item).unwrap_or_default();
+        }
+        let least = Duration::ZERO;
+        let read = fields.read("workers", |item| reader.count(item, 0..=1024));
+        settings.workers = read.unwrap_or(settings.workers);
+        let read = fields.read("drain_delay", |item| reader.duration(item, least));
+        settings.drain_delay = read.unwrap_or(settings.drain_delay);
+        let read = fields.read("shutdown_grace", |item| reader.duration(item, least));
+        settings.shutdown_grace = read.unwrap_or(settings.shutdown_grace);
+        let grace = fields.get("shutdown_grace").map(|item| reader.at(item));
+        self.grace = Some(grace.unwrap_or(fields.at));
+        if let Some(fields) = fields.read("limits", |item| reader.fields(item, &keys::LIMITS)) {
+            read_limits(reader, &fields, &mut settings.limits);
+        }
+    }
+}
+
+fn read_limits(reader: &mut Reader<'_>, fields: &Fields<'_>, limits: &mut Limits) {
+    let counts = [
+        ("connections", &mut limits.connections, 1..=10_000_000),
+        ("connections_per_address", &mut limits.connections_per_address, 1..=10_000_000),
+        ("headers", &mut limits.headers, 1..=1_000),
+    ];
+    for (key, limit, range) in counts {
+        *limit = fields.read(key, |item| reader.count(item, range)).unwrap_or(*limit);
+    }
+    let sizes = [
+        ("header_bytes", &mut limits.header_bytes, 1 << 10..=1 << 20),
+        ("body_bytes", &mut limits.body_bytes, 0..=1 << 30),
+    ];
+    for (key, limit, range) in sizes {
+        *limit = fields.read(key, |item| reader.size(item, range)).unwrap_or(*limit);
+    }
+    let timeouts = [
+        ("header_timeout", &mut limits.header_timeout),
+        ("body_timeout", &mut limits.body_timeout),
+        ("write_timeout", &mut limits.write_timeout),
+        ("idle_timeout", &mut limits.idle_timeout),
+    ];
+    for (key, limit) in timeouts {
+        let read = fields.read(key, |item| reader.duration(item, Duration::from_millis(1)));
+        *limit = read.unwrap_or(*limit);
+    }
+}
+
+fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[SocketAddr]) -> Option<Admin> {
+    let item = fields.required(reader, "listen");
+    let listen = item.and_then(|item| reader.parsed(item, socket));
+    let hosts = fields.read("hosts", |item| reader.entries(item, |reader, item| reader.parsed(item, host)));
+    let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item)).unwrap_or_default();
+    let (item, listen) = (item?, listen?);
+    if !listen.ip().is_loopback() && allowed_ips.is_empty() {
+        reader.error(item, "not a loopback address: `allowed_ips` must say who may connect");
+    }
+    let shared = |server: &SocketAddr| {
+        let every = server.ip().is_unspecified() || listen.ip().is_unspecified();
+        server.port() == listen.port() && listen.port() != 0 && (every || server.ip() == listen.ip())
+    };
+    if servers.iter().any(shared) {
+        reader.error(item, "[server] listens here: the admin endpoints need an address of their own");
+    }
+    let hosts = hosts.unwrap_or_default().into_iter().map(|host| host.value).collect();
+    Some(Admin { listen, hosts, allowed_ips })
+}
+
+fn token_in(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[TokenPlace]>> {
+    let mut seen = std::collections::HashSet::new();
+    let mut places = Vec::new();
+    for item in reader.list(item)? {
+        let Some(place) = reader.parsed(item, token_place) else { continue };
+        let key = match &place {
+            TokenPlace::Bearer => AUTHORIZATION.to_string(),
+            TokenPlace::Header(name) => name.to_string(),
+            TokenPlace::Query(name) => format!("?{name}"),
+        };
+        if seen.insert(key) {
+            places.push(place);
+        } else {
+            reader.error(item, "a token would be read twice from this place");
+        }
+    }
+    if places.is_empty() {
+        reader.error(item, "is empty, so nobody could present a token");
+    }
+    Some(places.into())
+}
+
+fn token_place(text: &str) -> Result<TokenPlace, String> {
+    if text == "bearer" {
+        return Ok(TokenPlace::Bearer);
+    }
+    if let Some(name) = text.strip_prefix("header:") {
+        return Ok(TokenPlace::Header(header_name(name)?));
+    }
+    if let Some(name) = text.strip_prefix("query:") {
+        return Ok(TokenPlace::Query(parameter_name(name)?));
+    }
+    Err("expected \"bearer\", \"header:NAME\" or \"query:NAME\"".to_owned())
+}
+
+fn client_header(text: &str) -> Result<ClientHeader, &'static str> {
+    let name = HeaderName::try_from(text).map_err(|_| "expected a header name (RFC 9110)")?;
+    if name == http::header::FORWARDED {
+        return Ok(ClientHeader::Forwarded);
+    }
+    Ok(ClientHeader::List(name))
+}
+
+fn max_removed(text: &str) -> Result<MaxRemoved, &'static str> {
+    if text == "off" { Ok(MaxRemoved::Off) } else { units::percent(text).map(MaxRemoved::Percent) }
+}
+
+fn socket(text: &str) -> Result<SocketAddr, &'static str> {
+    if text.starts_with("unix:") || text.starts_with('/') {
+        return Err("unix sockets are not supported yet");
+    }
+    text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080")
+}
+
+fn host(text: &str) -> Result<Box<str>, &'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    if text.is_empty() || text.len() > 253 || !text.bytes().all(plain) {
+        return Err("expected a host name without a port");
+    }
+    if text.parse::<IpAddr>().is_ok() {
+        return Err("IP literals are always answered");
+    }
+    Ok(text.to_ascii_lowercase().into())
+}
+
+fn not_empty<T>(reader: &mut Reader<'_>, item: Item<'_>, read: Option<Vec<Marked<T>>>) -> Option<Box<[T]>> {
+    if reader.list(item).is_some_and(<[_]>::is_empty) {
+        reader.error(item, "is empty");
+    }
+    Some(read?.into_iter().map(|entry| entry.value).collect())
+}
