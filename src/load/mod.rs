@@ -25,6 +25,8 @@ pub struct Accepted {
     pub warnings: Report,
     /// The files it was read from.
     pub sources: Sources,
+    /// How many cases there are.
+    pub tests: usize,
     /// Cases that found a refusal where they expect `allow` or another refusal.
     pub tests_failing: usize,
 }
@@ -66,7 +68,7 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Accepted, Box<Rejected>> {
     if refused {
         return Err(Box::new(Rejected { report, sources }));
     }
-    Ok(Accepted { policy, warnings: report, sources, tests_failing })
+    Ok(Accepted { policy, warnings: report, sources, tests: cases.len(), tests_failing })
 }
 
 fn run(policy: &Policy, case: &Case, now: Timestamp) -> Verdict {

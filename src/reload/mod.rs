@@ -120,7 +120,7 @@ impl Reloader {
     pub fn start(path: &Path) -> Result<(Arc<Self>, Report), Box<Rejected>> {
         let begun = clock::since_epoch();
         let now = clock::now();
-        let Accepted { policy, warnings, sources, tests_failing } = load(path, now)?;
+        let Accepted { policy, warnings, sources, tests_failing, .. } = load(path, now)?;
         let started_with = policy.settings.clone();
         let writer = policies(policy, sources.hash().into(), now);
         let status = ReloadStatus {
@@ -250,7 +250,7 @@ impl Reloader {
     }
 
     fn publish(&self, work: &mut Work, accepted: Accepted, now: Timestamp) -> Outcome {
-        let Accepted { policy, warnings, sources, tests_failing } = accepted;
+        let Accepted { policy, warnings, sources, tests_failing, .. } = accepted;
         let restart_needed = restart_needed(&self.started_with, &policy.settings);
         let counts = (policy.reports.iter().len(), policy.principals.len(), policy.tokens.iter().len());
         let old = work.writer.publish(policy, sources.hash().into(), now);
