@@ -119,7 +119,7 @@ fn snapshot(tokens: u32) -> Arc<Snapshot> {
         principals: (0..tokens).map(|number| principal(number, &view)).collect(),
         tokens: TokenTable::new((0..tokens).map(token).collect()),
     };
-    policies(policy, "".into(), NOW).reader().current()
+    Arc::clone(&policies(policy, "".into(), NOW).reader().current())
 }
 
 fn catalogue() -> Catalogue {
