@@ -79,7 +79,10 @@ pub(super) fn text(server: SocketAddr, admin: SocketAddr, backend: SocketAddr, t
 
 #[cfg(test)]
 mod tests {
+    use super::super::Folder;
     use super::*;
+    use reportgate::load;
+    use std::fs;
 
     fn sample() -> (Tokens, String) {
         let tokens = Tokens::generate().unwrap();
@@ -96,6 +99,17 @@ mod tests {
             assert!(!text.contains(&secret.text));
             assert_eq!(text.matches(&secret.stored).count(), 1);
         }
-        toml::from_str::<toml::Table>(&text).unwrap();
+    }
+
+    #[test]
+    fn the_config_is_accepted_and_its_tests_pass() {
+        let folder = Folder::create().unwrap();
+        let path = folder.path().join("reportgate.toml");
+        fs::write(&path, sample().1).unwrap();
+        let accepted = load::load(&path, clock::now()).unwrap();
+        let warnings: Vec<_> = accepted.warnings.lines().collect();
+        // The expired token is meant.
+        assert!(matches!(&*warnings, [only] if only.contains("acme-old")), "{warnings:?}");
+        assert_eq!((accepted.tests, accepted.tests_failing), (3, 0));
     }
 }
