@@ -99,3 +99,44 @@ fn as_json(ok: bool, report: &Report, summary: Option<Summary>) -> Result<String
     let json = serde_json::to_string_pretty(&Printed { ok, problems, warnings, summary });
     json.map(|text| text + "\n").map_err(|error| Failure::because("cannot print the result", error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The first config of the README with its first test case, a hash and a literal key.
+    fn readme_config() -> String {
+        let blocks = include_str!("../../README.md").split("```toml\n").skip(1);
+        let blocks: Vec<_> = blocks.map(|rest| rest.split("```").next().unwrap()).collect();
+        let text = format!("{}\n{}", blocks[0], blocks[1]);
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        text.replace("PASTE_IT_HERE", hash).replace("{ env = \"LEGACY_API_KEY\" }", "\"key\"")
+    }
+
+    #[test]
+    fn the_config_of_the_readme_is_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reportgate.toml");
+        fs::write(&path, readme_config()).unwrap();
+        let accepted = load::load(&path, reportgate::domain::time::Timestamp::from_unix_seconds(0));
+        let accepted = accepted.unwrap_or_else(|rejected| panic!("{}", rejected.report.render(false)));
+        let line =
+            Summary::of(&accepted).line(Path::new("reportgate.toml"), true, accepted.warnings.warnings());
+        assert_eq!(line, "reportgate.toml: ok: 1 principal, 1 token, 1 report, 1 test, 0 warnings\n");
+        assert_eq!(accepted.tests_failing, 0);
+    }
+
+    #[test]
+    fn results_are_printed_for_programs() {
+        let summary = Summary { principals: 1, tokens: 2, reports: 3, tests: 4, tests_failing: 0 };
+        let report = Report::default();
+        for (ok, summary) in [(true, Some(summary)), (false, None)] {
+            let json = as_json(ok, &report, summary).unwrap();
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(json["ok"], ok);
+            assert_eq!(json["tokens"].as_u64(), summary.map(|_| 2));
+            assert!(json["problems"].as_array().unwrap().is_empty());
+        }
+    }
+}
