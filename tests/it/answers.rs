@@ -23,6 +23,20 @@ scope = [{ in = "json", at = "/affiliate" }]
 format = "json"
 rows = ""
 
+[reports.period]
+permission = "get_period_report"
+path = "/period"
+columns = { name = {} }
+[reports.period.request]
+scope = "public"
+spans = [{ from = "from", to = "to", max = "31d" }]
+[reports.period.parameters]
+from = { type = "date" }
+to = { type = "date" }
+[reports.period.response]
+format = "json"
+rows = ""
+
 [reports.by_path]
 permission = "get_path_report"
 path = "/by-path"
@@ -52,8 +66,8 @@ fn config(backend: &RecordingBackend) -> Config {
         .with(&principal(
             "employees",
             "jane",
-            "allowed_ips = [\"127.0.0.1\"]\nscope = \"all\"\npermissions = [\"get_path_report\"]\n\
-             columns.by_path = [\"name\"]",
+            "allowed_ips = [\"127.0.0.1\"]\nscope = \"all\"\npermissions = [\"get_path_report\", \"get_period_report\"]\n\
+             columns.by_path = [\"name\"]\ncolumns.period = [\"name\"]",
         ))
 }
 
@@ -66,6 +80,10 @@ fn get(target: &str) -> Request {
 
 fn leads(query: &str) -> Request {
     get(&format!("/leads?{query}"))
+}
+
+fn period(query: &str) -> Request {
+    Request::get(&format!("/period?{query}")).of("jane")
 }
 
 fn post(body: &str) -> Request {
@@ -137,7 +155,9 @@ fn holders() -> Vec<Case> {
         ("below the least",              leads("size=0"),                                       400, "parameter_invalid",     "leads", "",                         json!({ "parameter": "size" })),
         ("above the greatest",           leads("size=1001"),                                    400, "parameter_invalid",     "leads", "",                         json!({ "parameter": "size" })),
         ("a parameter twice",            leads("size=1&size=1"),                                400, "parameter_invalid",     "leads", "",                         json!({ "parameter": "size" })),
-        ("too far apart",                leads("from=2026-01-01&to=2026-02-02"),                400, "parameter_invalid",     "leads", "",                         json!({ "parameter": null })),
+        ("too far apart",                period("from=2026-01-01&to=2026-02-02"),               400, "parameter_invalid",     "period", "",                        json!({ "parameter": null })),
+        ("a period without an end",      period("from=2026-01-01"),                             400, "parameter_missing",     "period", "",                        json!({ "parameter": "to" })),
+        ("no period",                    period(""),                                            400, "parameter_missing",     "period", "",                        json!({ "parameter": "from" })),
         ("an unknown parameter",         leads("page=2"),                                       400, "parameter_not_allowed", "leads", "",                         json!({ "parameter": "page" })),
         ("a forbidden parameter",        leads("aff=1001"),                                     400, "parameter_not_allowed", "leads", "",                         json!({ "parameter": "aff" })),
         ("a fixed parameter",            leads("_shape=arrays"),                                400, "parameter_not_allowed", "leads", "",                         json!({ "parameter": "_shape" })),

@@ -25,7 +25,6 @@ sort = [{ in = "query", name = "_sort" }]
 allow = ["q"]
 set = { _shape = "objects" }
 forbid = ["aff"]
-spans = [{ from = "from", to = "to", max = "31d" }]
 
 [reports.leads.parameters]
 from = { type = "date" }
