@@ -7,6 +7,12 @@ use std::fmt::Write as _;
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Appends a list joined by commas to a path, percent-encoded but for the commas (RFC 3986 section 3.3).
+pub fn push_path_list(out: &mut String, joined: &str) {
+    const ITEM: &AsciiSet = &RESERVED.remove(b',');
+    out.extend(utf8_percent_encode(joined, ITEM));
+}
+
 /// Appends `text`, percent-encoded but for unreserved characters (RFC 3986 section 2.3).
 pub fn push_component(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, RESERVED));

@@ -253,7 +253,13 @@ impl Reloader {
         let Accepted { policy, warnings, sources, tests_failing, .. } = accepted;
         let restart_needed = restart_needed(&self.started_with, &policy.settings);
         let counts = (policy.reports.iter().len(), policy.principals.len(), policy.tokens.iter().len());
-        let old = work.writer.publish(policy, sources.hash().into(), now);
+        let old = {
+            // Whoever sees the new generation, sees its status.
+            let mut status = self.status_lock();
+            let (restart_needed, published) = (restart_needed.clone(), status.published + 1);
+            *status = ReloadStatus { restart_needed, tests_failing, published, ..succeeded(&status, now) };
+            work.writer.publish(policy, sources.hash().into(), now)
+        };
         let generation = old.generation + 1;
         work.retired.push(old);
         work.free_retired();
@@ -265,9 +271,6 @@ impl Reloader {
         if !restart_needed.is_empty() {
             tracing::warn!(settings = restart_needed.join(", "), "takes effect after a restart");
         }
-        let mut status = self.status_lock();
-        let published = status.published + 1;
-        *status = ReloadStatus { restart_needed, tests_failing, published, ..succeeded(&status, now) };
         Outcome::Published(generation)
     }
 

@@ -45,8 +45,8 @@ impl<'a> Contents<'a> {
         for part in path.parts() {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Columns => encode::push_component(&mut out, &self.grant.joined),
-                Part::Scope => encode::push_component(&mut out, &scope),
+                Part::Columns => encode::push_path_list(&mut out, &self.grant.joined),
+                Part::Scope => encode::push_path_list(&mut out, &scope),
             }
         }
         out.push('?');

@@ -34,7 +34,7 @@ pub(crate) enum BackendError {
     Head(hyper::Error),
     /// The head or a piece of the body did not come in time.
     Timeout,
-    /// The connection ended within the body.
+    /// The connection, or its framing, broke within the body.
     Truncated(hyper::Error),
     /// A status that is no success: what it means, and the backend's own.
     Status(Code, StatusCode),
@@ -48,11 +48,13 @@ impl BackendError {
         match self {
             Self::Connect(_) | Self::ConnectTimeout => Code::BackendUnreachable,
             Self::Request(_) => Code::Internal,
-            Self::Lost(_) | Self::Truncated(_) => Code::BackendFailed,
+            Self::Lost(_) => Code::BackendFailed,
             Self::Timeout => Code::BackendTimeout,
             Self::Status(code, _) => *code,
             Self::Filter(FilterError::Refused) => Code::BackendRefused,
-            Self::Head(_) | Self::Filter(FilterError::Invalid(_)) => Code::BackendResponseInvalid,
+            Self::Head(_) | Self::Truncated(_) | Self::Filter(FilterError::Invalid(_)) => {
+                Code::BackendResponseInvalid
+            }
         }
     }
 
@@ -81,6 +83,7 @@ impl BackendError {
         match self {
             Self::Head(_) => Some("head"),
             Self::Status(Code::BackendResponseInvalid, _) => Some("status"),
+            Self::Truncated(_) => Some("truncated"),
             Self::Filter(FilterError::Invalid(_)) => Some("body"),
             Self::Filter(FilterError::Refused)
             | Self::Status(..)
@@ -88,8 +91,7 @@ impl BackendError {
             | Self::ConnectTimeout
             | Self::Request(_)
             | Self::Lost(_)
-            | Self::Timeout
-            | Self::Truncated(_) => None,
+            | Self::Timeout => None,
         }
     }
 }
@@ -103,7 +105,7 @@ impl fmt::Display for BackendError {
             Self::Lost(_) => f.write_str("the backend closed the connection before its answer"),
             Self::Head(_) => f.write_str("the head of the backend's answer cannot be read"),
             Self::Timeout => f.write_str("the backend did not answer in time"),
-            Self::Truncated(_) => f.write_str("the backend closed the connection within its answer"),
+            Self::Truncated(_) => f.write_str("the backend's answer broke off"),
             Self::Status(_, status) => write!(f, "the backend answered {}", status.as_u16()),
             Self::Filter(error) => write!(f, "the backend's answer: {error}"),
         }

@@ -5,8 +5,9 @@
 //! idle) and fails a read or write that takes longer than that phase may.
 
 use crate::policy::Limits;
+use socket2::SockRef;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -89,7 +90,8 @@ enum Phase {
 /// A client's socket whose every wait has an end.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
-    stream: TcpStream,
+    /// Shared with whoever watches it for a reset.
+    stream: Arc<TcpStream>,
     connection: Arc<Connection>,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -101,7 +103,7 @@ pub(crate) struct TimedStream {
 }
 
 impl TimedStream {
-    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, limits: &Limits) -> Self {
+    pub(crate) fn new(stream: Arc<TcpStream>, connection: Arc<Connection>, limits: &Limits) -> Self {
         Self {
             stream,
             connection,
@@ -157,18 +159,18 @@ impl AsyncRead for TimedStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
         let this = &mut *self;
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let stream = &this.stream;
+        let read = retried(cx, |cx| stream.poll_read_ready(cx), || stream.try_read_buf(buf));
         this.settle_phase();
         match read {
             Poll::Ready(result) => {
                 let waited = matches!(this.phase, Phase::Fresh | Phase::Idle);
-                if waited && buf.filled().len() > before {
+                if waited && result.as_ref().is_ok_and(|bytes| *bytes > 0) {
                     this.phase = Phase::Head;
                     this.reading.restart(this.header_timeout);
                 }
-                Poll::Ready(result)
+                Poll::Ready(result.map(|_| ()))
             }
             Poll::Pending if this.phase == Phase::Answering => Poll::Pending,
             Poll::Pending => {
@@ -181,7 +183,8 @@ impl AsyncRead for TimedStream {
 
 impl AsyncWrite for TimedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let stream = &self.stream;
+        let write = retried(cx, |cx| stream.poll_write_ready(cx), || stream.try_write(buf));
         self.progressed(cx, write)
     }
 
@@ -190,23 +193,40 @@ impl AsyncWrite for TimedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let stream = &self.stream;
+        let write = retried(cx, |cx| stream.poll_write_ready(cx), || stream.try_write_vectored(bufs));
         self.progressed(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The kernel has what was written.
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.connection.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    }
+}
+
+/// Tries when the socket is ready, until it would not block.
+fn retried<T>(
+    cx: &mut Context<'_>,
+    mut poll_ready: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> Poll<io::Result<T>> {
+    loop {
+        ready!(poll_ready(cx))?;
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return Poll::Ready(done),
+        }
     }
 }
 
@@ -214,7 +234,7 @@ impl Drop for TimedStream {
     fn drop(&mut self) {
         if self.connection.reset.load(Ordering::Relaxed) {
             // A linger of zero makes close() send a reset. Best effort: the socket may be gone.
-            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         }
     }
 }

@@ -206,13 +206,13 @@ fn timestamp() -> String {
 
 /// A stranger's path for the log: cut to [`MAX_PATH`] characters, without what may be a token.
 ///
-/// A segment is blotted out when it begins like a token of ours, is very long, or has a
-/// long part with a digit, as keys of other platforms do; words joined by `-`, `_` or `.` stay.
+/// A segment is blotted out when it begins like a token of ours, when it is as long as tokens
+/// of other platforms are at least, or when it is rather long and mixes letters and digits.
 fn presentable(path: &str) -> String {
     let secret = |segment: &str| {
-        let like_a_key =
-            |part: &str| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|b| b.is_ascii_digit());
-        segment.starts_with("rg_") || segment.len() > 64 || segment.split(['-', '_', '.']).any(like_a_key)
+        let has = |class: fn(&u8) -> bool| segment.as_bytes().iter().any(class);
+        let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+        segment.starts_with("rg_") || segment.len() >= 20 || segment.len() >= 12 && mixed
     };
     let shown: Vec<_> =
         path.split('/').map(|segment| if secret(segment) { "***" } else { segment }).collect();
@@ -312,7 +312,8 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("/api/v1/reports/leads", "/api/v1/reports/leads"),
-            ("/daily-performance-by-country-and-device/2026", "/daily-performance-by-country-and-device/2026"),
+            ("/daily-performance/2026-11-22", "/daily-performance/2026-11-22"),
+            ("/daily-performance-1", "/***"),
             ("/rg_0123456789/x", "/***/x"),
             ("/a/5f4dcc3b5aa765d61d8327deb882cf99/b", "/a/***/b"),
             ("/abcdefghijklmnopqrst", "/***"),

@@ -22,6 +22,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use tokio::io::Interest;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -115,30 +116,35 @@ async fn work(shard: Arc<Shard>, mut arrivals: UnboundedReceiver<Arrival>, mut d
 async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
     let stream = stream.set_nodelay(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
-    let Ok(stream) = stream else { return };
+    let Ok(stream) = stream.map(Arc::new) else { return };
     let connection = Connection::new(peer);
     let builder;
-    let stream = {
+    let timed = {
         let snapshot = shard.policies.current();
         let settings = &snapshot.policy.settings;
         builder = http(&settings.limits);
-        TimedStream::new(stream, Arc::clone(&connection), &settings.limits)
+        TimedStream::new(Arc::clone(&stream), Arc::clone(&connection), &settings.limits)
     };
     let service = service_fn(|request| answer(&shard, &connection, request, &draining));
-    let mut http = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut http = pin!(builder.serve_connection(TokioIo::new(timed), service));
     let lingered = async {
         draining.clone().reached(Stage::Draining).await;
         tokio::time::sleep(LINGER).await;
     };
-    let ended = tokio::select! {
-        ended = http.as_mut() => ended,
-        () = lingered => {
-            http.as_mut().graceful_shutdown();
-            http.await
+    let served = async {
+        tokio::select! {
+            ended = http.as_mut() => return ended,
+            () = lingered => http.as_mut().graceful_shutdown(),
         }
+        http.await
     };
-    if let Err(error) = ended {
-        record_refusal(&shard, &connection, &error);
+    tokio::select! {
+        ended = served => if let Err(error) = ended {
+            record_refusal(&shard, &connection, &error);
+        },
+        // hyper, which has to serve half-closed connections, sees a reset only when it writes. Whoever
+        // resets does not wait for an answer: dropping the request frees the backend.
+        _ = stream.ready(Interest::ERROR) => {}
     }
 }
 

@@ -40,7 +40,7 @@ allowed_ips = ["192.0.2.9-192.0.2.1"]                   #! "192.0.2.9-192.0.2.1"
 
 [[affiliates.acme.tokens]]
 id = "a1"
-hash = "sha256:s3cr3t"                                  #! "sha256:s3cr3t"
+hash = "sha256:s3cr3t"                                  #! "sha256:
 expires = "never"
 
 [affiliates.duo]

@@ -97,8 +97,8 @@ fn csv_rows() {
         ("quoted cells",         "first,hidden,SECOND\r\n\"a,\"\"b\"\"\",\"s3cr3t\",\"c\r\nd\"\r\n", "second,first\r\n\"c\r\nd\",\"a,\"\"b\"\"\"\r\n"),
         ("quoted names",         "\"first\",\"hid\"\"den\",\"SECOND\"\r\n1,s3cr3t,2\r\n",          "second,first\r\n2,1\r\n"),
         ("a byte order mark",    "\u{feff}first,SECOND\r\n1,2\r\n",                                "second,first\r\n2,1\r\n"),
-        ("no last line end",     "first,SECOND\r\n1,2",                                            "second,first\r\n2,1\r\n"),
-        ("bare line feeds",      "first,SECOND\n1,2\n",                                            "second,first\r\n2,1\r\n"),
+        ("no last line end",     "first,SECOND\r\n1,2",                                            "second,first\r\n2,1"),
+        ("bare line feeds",      "first,SECOND\n1,2\n",                                            "second,first\n2,1\n"),
         ("a name twice",         "first,SECOND,first\r\n1,2,s3cr3t\r\n",                           "second,first\r\n2,1\r\n"),
         ("names only",           "hidden,first,SECOND\r\n",                                        "second,first\r\n"),
     ]);
@@ -108,7 +108,7 @@ fn csv_rows() {
 fn csv_with_another_delimiter() {
     #[rustfmt::skip]
     check("format = \"csv\"\ndelimiter = \"|\"", "acme", &[
-        ("bars",                 "hidden|first|SECOND\r\ns3cr3t|1,0|2\r\n",                        "second,first\r\n2,\"1,0\"\r\n"),
+        ("bars",                 "hidden|first|SECOND\r\ns3cr3t|1,0|2\r\n",                        "second|first\r\n2|1,0\r\n"),
     ]);
 }
 

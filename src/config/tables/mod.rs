@@ -139,7 +139,7 @@ fn name<T, E: std::fmt::Display>(
     }
 }
 
-/// Header fields that frame a message or that the gate itself sets (DESIGN section 5).
+/// Header fields that frame a message or that the gate itself sets.
 const RESERVED_HEADERS: [&str; 26] = [
     "accept-encoding",
     "connection",

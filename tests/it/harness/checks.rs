@@ -2,7 +2,7 @@
 
 use super::SECRET;
 
-/// Headers that the gate may send (DESIGN section 5), in lower case.
+/// Headers that the gate may send, in lower case.
 const ALLOWED: [&str; 15] = [
     "allow",
     "cache-control",
