@@ -65,13 +65,13 @@ pub(super) enum Kind {
     /// Any TOML value.
     Any,
     /// A list.
-    List(&'static Kind),
+    List(&'static Self),
     /// A table with known keys.
     Table(&'static TableSpec),
     /// A table whose keys are names.
-    Map(&'static Kind),
+    Map(&'static Self),
     /// One of several kinds.
-    Either(&'static [Kind]),
+    Either(&'static [Self]),
 }
 
 use Kind::*;

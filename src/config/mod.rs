@@ -133,7 +133,7 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
             }
         }
     }
-    let mut cases = std::mem::take(&mut raw.cases);
+    let cases = std::mem::take(&mut raw.cases);
     let policy = check::policy(raw, &cases, now, &mut problems);
     let locations = problem::locations(cases.iter().map(|case| case.mark), &sources);
     sources.seal();
@@ -142,10 +142,8 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     if failed {
         return Err(Box::new(Rejected { report, sources }));
     }
-    for (case, location) in cases.iter_mut().zip(locations) {
-        case.case.location = location;
-    }
-    let cases = cases.into_iter().map(|case| case.case).collect();
+    let placed = |(case, location): (tables::RawCase, Location)| Some(Case { location, ..case.case? });
+    let cases = cases.into_iter().zip(locations).filter_map(placed).collect();
     Ok(Loaded { policy, cases, warnings: report, sources })
 }
 
@@ -191,6 +189,8 @@ fn read_file(
     let folder = folder_of(path).to_path_buf();
     let mut reader = Reader { file: index, source: &text, folder, problems, sources };
     let fields = reader.fields_of(&document, start, &keys::MAIN);
+    // A misspelt table may define what would be reported as unknown.
+    raw.incomplete |= keys::INCLUDED.iter().any(|table| fields.misspells(table));
     raw.read(&mut reader, &fields);
     match kind {
         File::Main => {
@@ -216,7 +216,11 @@ fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>,
         // One slip often makes several errors; the first of a line says it.
         let line = text.get(..span.start).map(|before| memchr::memchr_iter(b'\n', before.as_bytes()).count());
         if lines.len() < 20 && lines.insert(line) {
-            problems.syntax(Mark::new(file, &span), error.message().replace('\n', "; "));
+            let message = match error.message() {
+                "duplicate key" => "this key is defined twice in this file".to_owned(),
+                other => other.replace('\n', "; "),
+            };
+            problems.syntax(Mark::new(file, &span), message);
         }
     }
     (document.into_inner(), readable)

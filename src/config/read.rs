@@ -36,6 +36,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// How many problems were found so far; for telling whether something was read without any.
+    pub(super) fn errors(&self) -> usize {
+        self.problems.errors()
+    }
+
     /// The place of a span of this file.
     pub(super) fn mark(&self, span: &Range<usize>) -> Mark {
         Mark::new(self.file, span)
@@ -98,11 +103,14 @@ impl Reader<'_> {
         let text = self.text(item)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let known: Vec<_> =
+                words.iter().map(|(word, _)| format!("\"{}\"", word.escape_debug())).collect();
+            let known =
+                if known.len() > 2 { format!("one of {}", known.join(", ")) } else { known.join(" or ") };
             let near = near::nearest(text, words.iter().map(|(word, _)| *word));
             let hint = near.map(|near| format!("did you mean \"{near}\"?"));
             let at = self.at(item);
-            let message = format!("expected {}, found {}", known.join(" or "), quoted(text));
+            let message = format!("expected {known}, found {}", quoted(text));
             self.problems.error_with(at, message, hint);
         }
         found
@@ -233,6 +241,7 @@ impl Reader<'_> {
         at: Mark,
         spec: &'static TableSpec,
     ) -> Fields<'d> {
+        let mut unknown = Vec::new();
         for (key, _) in table {
             let name: &str = key.get_ref();
             let mark = self.mark(&key.span());
@@ -241,10 +250,14 @@ impl Reader<'_> {
                 Some(Support::Later) => {
                     self.problems.error(mark, format!("`{name}` is not supported yet; remove it"));
                 }
-                None => self.problems.unknown(mark, "key", name, spec.keys.iter().map(|key| key.name)),
+                None => {
+                    let known = spec.keys.iter().filter(|key| key.support == Support::Now);
+                    self.problems.unknown(mark, "key", name, known.map(|key| key.name));
+                    unknown.push(name);
+                }
             }
         }
-        Fields { table, spec, at }
+        Fields { table, spec, at, unknown }
     }
 }
 
@@ -264,10 +277,11 @@ pub(super) struct Entry<'d> {
 }
 
 /// A table whose keys were checked.
-#[derive(Clone, Copy)]
 pub(super) struct Fields<'d> {
     table: &'d DeTable<'d>,
     spec: &'static TableSpec,
+    /// Keys that it should not have.
+    unknown: Vec<&'d str>,
     /// Where the table begins.
     pub(super) at: Mark,
 }
@@ -284,10 +298,21 @@ impl<'d> Fields<'d> {
         self.spec.key(key).is_some()
     }
 
+    /// Whether a key that it should not have was likely meant to be this one.
+    pub(super) fn misspells(&self, key: &str) -> bool {
+        let nearest = |name: &&str| near::nearest(name, self.spec.keys.iter().map(|key| key.name));
+        self.unknown.iter().any(|name| nearest(name) == Some(key))
+    }
+
+    /// Whether it has keys that it should not have.
+    pub(super) fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
     /// The value of a key, which must be there.
     pub(super) fn required(&self, reader: &mut Reader<'_>, key: &str) -> Option<Item<'d>> {
         let item = self.get(key);
-        if item.is_none() {
+        if item.is_none() && !self.misspells(key) {
             reader.problems.error(self.at, format!("`{key}` is missing"));
         }
         item

@@ -11,6 +11,9 @@ const SECRET_KEYS: [&str; 3] = ["hash", "headers", "query"];
 
 /// A text in quotes as a message may show it: short, on one line, no secret.
 pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        return "\"\"".to_owned();
+    }
     let short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     let more = if text.chars().nth(80).is_some() { "…" } else { "" };
     format!("`{}{more}`", blotted(short))

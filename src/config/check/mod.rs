@@ -10,8 +10,8 @@ use super::tables::{Raw, RawCase};
 use crate::domain::names::PermissionName;
 use crate::domain::time::Timestamp;
 use crate::policy::{Backend, PermissionIndex, Policy, Report, ReportIndex};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -24,6 +24,11 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// How many problems were found so far.
+    fn errors(&self) -> usize {
+        self.problems.errors()
+    }
+
     /// Reports a name that nothing has.
     fn unknown<'k>(&mut self, at: Mark, what: &str, name: &str, known: impl Iterator<Item = &'k str>) {
         if !self.incomplete {
@@ -59,11 +64,19 @@ struct Reports {
     ids: Vec<super::tables::IdRule>,
     permissions: Vec<PermissionName>,
     by_permission: HashMap<PermissionName, (PermissionIndex, Vec<ReportIndex>)>,
+    /// Every report's permission could be read.
+    all_permissions: bool,
+    /// Reports whose catalogue could not be read.
+    without_catalogue: HashSet<ReportIndex>,
 }
 
 impl Reports {
     fn get(&self, index: ReportIndex) -> Option<&Report> {
         self.list.get(index.0)
+    }
+
+    fn has_catalogue(&self, index: ReportIndex) -> bool {
+        !self.without_catalogue.contains(&index)
     }
 }
 
@@ -83,11 +96,10 @@ pub(super) fn policy(mut raw: Raw, cases: &[RawCase], now: Timestamp, problems: 
     let roles = roles::build(&mut checker, &raw.roles, &reports);
     let raw_principals = std::mem::take(&mut raw.principals);
     let built = principals::build(&mut checker, raw_principals, &reports, &roles, &backends, &backend_names);
-    let tokens = tokens::build(&mut checker, raw.tokens, &built.principals, &reports, now);
-    for case in cases {
-        if !built.by_id.contains_key(case.case.principal.as_str()) {
-            let name = case.case.principal.as_str();
-            checker.unknown(case.principal, "principal", name, built.by_id.keys().map(|id| &**id));
+    let tokens = tokens::build(&mut checker, raw.tokens, &built, &reports, now);
+    for name in cases.iter().filter_map(|case| case.principal.as_ref()) {
+        if !built.by_id.contains_key(name.value.as_str()) {
+            checker.unknown(name.mark, "principal", name.value.as_str(), built.by_id.keys().map(|id| &**id));
         }
     }
     Policy {

@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// Principals in the order of the files.
 pub(super) struct Built {
     pub(super) principals: Vec<Principal>,
+    /// Whether nothing of each, or of its role, was reported.
+    pub(super) sound: Vec<bool>,
     pub(super) by_id: HashMap<Box<str>, ((), Mark)>,
 }
 
@@ -26,8 +28,11 @@ pub(super) fn build(
     backends: &[Arc<Backend>],
     backend_names: &HashMap<Box<str>, (usize, Mark)>,
 ) -> Built {
-    let mut built =
-        Built { principals: Vec::with_capacity(raw.len()), by_id: HashMap::with_capacity(raw.len()) };
+    let mut built = Built {
+        principals: Vec::with_capacity(raw.len()),
+        sound: Vec::new(),
+        by_id: HashMap::with_capacity(raw.len()),
+    };
     let nothing: (Arc<[PermissionIndex]>, Views) = ([].into(), [].into());
     for raw in raw {
         let id: Box<str> = raw.id.value.as_str().into();
@@ -41,15 +46,19 @@ pub(super) fn build(
         });
         let (role_permissions, role_views) = role
             .map_or_else(|| nothing.clone(), |role| (Arc::clone(&role.permissions), Arc::clone(&role.views)));
+        let errors = checker.errors();
         let own_views = roles::views(checker, &raw.views, reports);
-        if let (Some(name), true) = (&raw.role, role.is_some()) {
+        // What it lacks is worth a word only when nothing of it, or of its role, was misread.
+        let role_sound = raw.role.is_none() == role.is_none() && role.is_none_or(|role| role.sound);
+        let sound = raw.sound && role_sound && checker.errors() == errors;
+        let own = roles::permissions(checker, &raw.permissions, reports);
+        if let (Some(name), true) = (&raw.role, role_sound) {
             let beyond = format!("role `{}` does not grant", name.value);
             refuse_beyond(checker, &raw.views, &own_views, &role_views, reports, &beyond);
         }
         let views = overlaid(&role_views, own_views);
-        let own = roles::permissions(checker, &raw.permissions, reports);
         let permissions = with_own(&role_permissions, own);
-        if raw.role.is_none() || role.is_some() {
+        if sound {
             roles::check_columns(checker, &raw.permissions, &views, reports);
         }
         let credentials = credentials(checker, &raw, backends, backend_names);
@@ -64,8 +73,9 @@ pub(super) fn build(
             views,
             credentials,
         };
-        check_reports(checker, &raw, &principal, reports);
+        check_reports(checker, &raw, &principal, reports, sound);
         built.principals.push(principal);
+        built.sound.push(sound);
     }
     built
 }
@@ -140,7 +150,13 @@ fn credentials(
 }
 
 /// Whether the reports that a principal may call can be limited to its rows.
-fn check_reports(checker: &mut Checker<'_>, raw: &RawPrincipal, principal: &Principal, reports: &Reports) {
+fn check_reports(
+    checker: &mut Checker<'_>,
+    raw: &RawPrincipal,
+    principal: &Principal,
+    reports: &Reports,
+    sound: bool,
+) {
     let mut lacks_scope = false;
     for (index, _) in principal.views.iter() {
         let Some((report, ids)) = reports.get(*index).zip(reports.ids.get(index.0)) else { continue };
@@ -150,16 +166,16 @@ fn check_reports(checker: &mut Checker<'_>, raw: &RawPrincipal, principal: &Prin
         match &report.request.scope {
             ScopeRule::Public => {}
             ScopeRule::Credential => {
-                if principal.credential(report.backend).is_none() {
+                if principal.credential(report.backend).is_none() && sound {
                     let message = format!(
-                        "may call the report `{}`, whose scope is \"credential\", and has no `credentials` for its backend",
-                        report.name
+                        "`{}` may call the report `{}`, whose scope is \"credential\", and has no `credentials` for its backend",
+                        raw.id.value, report.name
                     );
                     checker.problems.error(raw.id.mark, message);
                 }
             }
             ScopeRule::Slots(_) => {
-                lacks_scope |= raw.ids.is_empty() && !raw.all_rows;
+                lacks_scope |= raw.without_scope;
                 for id in &raw.ids {
                     if let Some(reason) = ids.refusal(&id.value) {
                         checker
@@ -181,15 +197,20 @@ fn check_reports(checker: &mut Checker<'_>, raw: &RawPrincipal, principal: &Prin
         return;
     }
     if lacks_scope {
-        checker.problems.warning(raw.id.mark, "has no `scope`, so it sees no rows");
+        let message = format!("`{}` has no `scope`, so it sees no rows", raw.id.value);
+        checker.problems.warning(raw.id.mark, message);
     }
-    if principal.allowed_ips.is_empty() {
-        checker.problems.warning(raw.id.mark, "has no `allowed_ips`, so nobody can use its tokens");
+    if raw.without_ips {
+        let message = format!("`{}` has no `allowed_ips`, so nobody can use its tokens", raw.id.value);
+        checker.problems.warning(raw.id.mark, message);
     }
-    for view in &raw.views {
+    for view in raw.views.iter().filter(|_| sound && reports.all_permissions) {
         let report = reports.by_name.get(&view.report.value).and_then(|(at, _)| reports.get(*at));
         if let Some(report) = report.filter(|report| !principal.has(report.permission)) {
-            let message = format!("has columns of the report `{}`, but not its permission", report.name);
+            let message = format!(
+                "`{}` has columns of the report `{}`, but not its permission",
+                raw.id.value, report.name
+            );
             checker.problems.warning(view.report.mark, message);
         }
     }

@@ -16,6 +16,8 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: Vec<RawReport>, backends: &N
         ids: Vec::with_capacity(raw.len()),
         permissions: Vec::new(),
         by_permission: HashMap::new(),
+        all_permissions: raw.iter().all(|report| report.permission.is_some()),
+        without_catalogue: HashSet::new(),
     };
     let mut paths: Names<()> = HashMap::new();
     for (at, mut raw) in raw.into_iter().enumerate() {
@@ -24,6 +26,9 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: Vec<RawReport>, backends: &N
         checker.define(&mut reports.by_name, "report", name, index, raw.mark);
         if !raw.report.path.is_empty() {
             checker.define(&mut paths, "path", raw.report.path.clone(), (), raw.path);
+        }
+        if !raw.has_catalogue {
+            reports.without_catalogue.insert(index);
         }
         raw.report.backend = BackendIndex(backend(checker, &raw, backends).unwrap_or_default());
         if let Some(permission) = raw.permission {

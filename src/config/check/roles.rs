@@ -1,6 +1,7 @@
 //! Roles: what they extend, and views by name to views by place.
 
 use super::{Checker, Reports};
+use crate::config::near;
 use crate::config::problem::{Mark, Marked};
 use crate::config::tables::{RawRole, RawView};
 use crate::domain::column::{ColumnIndex, View};
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub(super) struct Role {
     pub(super) permissions: Arc<[PermissionIndex]>,
     pub(super) views: Views,
+    /// Nothing of it, or of what it extends, was reported: what it lacks, it was not meant to have.
+    pub(super) sound: bool,
 }
 
 /// Roles by name.
@@ -41,6 +44,7 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Report
         // From the role up to one that is built, or extends nothing; then down again.
         let mut chain: Vec<(usize, &RawRole)> = Vec::new();
         let mut next = Some(at);
+        let errors = checker.errors();
         while let Some((at, role)) = next.and_then(|at| Some((at, raw.get(at)?))) {
             if built.get(at).is_some_and(Option::is_some) {
                 break;
@@ -60,9 +64,11 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Report
                 found
             });
         }
+        let mut sound = checker.errors() == errors;
         let mut parent = next.and_then(|at| built.get(at)?.clone());
         for (at, role) in chain.into_iter().rev() {
-            let role = extend(checker, role, parent.as_ref(), reports);
+            let role = extend(checker, role, parent.as_ref(), reports, sound);
+            sound = role.sound;
             parent = Some(role.clone());
             if let Some(slot) = built.get_mut(at) {
                 *slot = Some(role);
@@ -73,8 +79,15 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Report
     Roles(by_name.into_iter().filter_map(role).collect())
 }
 
-fn extend(checker: &mut Checker<'_>, raw: &RawRole, parent: Option<&Role>, reports: &Reports) -> Role {
+fn extend(
+    checker: &mut Checker<'_>,
+    raw: &RawRole,
+    parent: Option<&Role>,
+    reports: &Reports,
+    chain_is_sound: bool,
+) -> Role {
     let own = permissions(checker, &raw.permissions, reports);
+    let errors = checker.errors();
     let inherited = parent.map(|parent| parent.permissions.iter().copied()).into_iter().flatten();
     let all: BTreeSet<PermissionIndex> = own.iter().copied().chain(inherited).collect();
     let mut columns: BTreeMap<ReportIndex, Vec<ColumnIndex>> = BTreeMap::new();
@@ -88,8 +101,12 @@ fn extend(checker: &mut Checker<'_>, raw: &RawRole, parent: Option<&Role>, repor
     }
     let views: Vec<_> =
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
-    let role = Role { permissions: all.into_iter().collect(), views: views.into() };
-    check_columns(checker, &raw.permissions, &role.views, reports);
+    let inherits_sound = chain_is_sound && parent.is_none_or(|parent| parent.sound);
+    let sound = inherits_sound && raw.sound && checker.errors() == errors;
+    let role = Role { permissions: all.into_iter().collect(), views: views.into(), sound };
+    if role.sound {
+        check_columns(checker, &raw.permissions, &role.views, reports);
+    }
     role
 }
 
@@ -104,8 +121,11 @@ pub(super) fn permissions(
         match reports.by_permission.get(&name.value) {
             Some((index, _)) => found.push(*index),
             None => {
-                let known = reports.permissions.iter().map(PermissionName::as_str);
-                checker.unknown(name.mark, "permission", name.value.as_str(), known);
+                let known = || reports.permissions.iter().map(PermissionName::as_str);
+                // A report whose permission could not be read may be the one that asks for it.
+                if reports.all_permissions || near::nearest(name.value.as_str(), known()).is_some() {
+                    checker.unknown(name.mark, "permission", name.value.as_str(), known());
+                }
             }
         }
     }
@@ -122,7 +142,8 @@ pub(super) fn check_columns(
     for name in permissions {
         let asking = reports.by_permission.get(&name.value).map(|(_, asking)| asking);
         for index in asking.into_iter().flatten() {
-            let seen = views.binary_search_by_key(index, |(at, _)| *at).is_ok();
+            let seen =
+                views.binary_search_by_key(index, |(at, _)| *at).is_ok() || !reports.has_catalogue(*index);
             if let Some(report) = reports.get(*index).filter(|_| !seen && !checker.incomplete) {
                 let message =
                     format!("`{}` is granted without one column of the report `{}`", name.value, report.name);
@@ -153,7 +174,7 @@ pub(super) fn views(
                 .iter()
                 .filter_map(|name| {
                     let column = catalogue.find(&name.value);
-                    if column.is_none() {
+                    if column.is_none() && reports.has_catalogue(*index) {
                         let known = catalogue.iter().map(|(_, column)| column.name.as_str());
                         let what = format!("column of report `{}`:", report.name);
                         checker.problems.unknown(name.mark, &what, &name.value, known);

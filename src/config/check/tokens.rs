@@ -1,12 +1,12 @@
 //! Tokens: distinct ids and hashes, own columns within their holder's, expired ones.
 
-use super::principals::refuse_beyond;
+use super::principals::{Built, refuse_beyond};
 use super::roles;
 use super::{Checker, Reports};
 use crate::config::problem::Mark;
 use crate::config::tables::RawTokens;
 use crate::domain::time::Timestamp;
-use crate::policy::{Principal, TokenRecord, TokenTable};
+use crate::policy::{TokenRecord, TokenTable};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
@@ -14,7 +14,7 @@ use std::hash::{Hash as _, Hasher as _};
 pub(super) fn build(
     checker: &mut Checker<'_>,
     mut raw: RawTokens,
-    principals: &[Principal],
+    holders: &Built,
     reports: &Reports,
     now: Timestamp,
 ) -> TokenTable {
@@ -36,7 +36,9 @@ pub(super) fn build(
         let Some(record) = raw.records.get_mut(at) else { continue };
         let mut views = roles::views(checker, &own, reports);
         views.sort_by_key(|(report, _)| *report);
-        let holder = usize::try_from(record.principal.0).ok().and_then(|at| principals.get(at));
+        let holder = usize::try_from(record.principal.0).ok();
+        let sound = |at: usize| holders.sound.get(at).copied().unwrap_or(false);
+        let holder = holder.filter(|at| sound(*at)).and_then(|at| holders.principals.get(at));
         if let Some(holder) = holder {
             let beyond = format!("`{}` does not have", holder.id);
             refuse_beyond(checker, &own, &views, &holder.views, reports, &beyond);

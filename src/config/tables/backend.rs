@@ -200,7 +200,9 @@ fn secret(reader: &mut Reader<'_>, item: Item<'_>) -> Option<String> {
             }
         }
         (Some(_), Some(_)) | (None, None) => {
-            reader.error(item, "expected either `env` or `file`");
+            if !fields.has_unknown() {
+                reader.error(item, "expected either `env` or `file`");
+            }
             None
         }
     }

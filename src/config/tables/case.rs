@@ -4,7 +4,7 @@ use super::request::json_template;
 use super::{Fields, Item, RawCase, Reader, keys};
 use crate::config::Case;
 use crate::config::near;
-use crate::config::problem::Location;
+use crate::config::problem::{Location, Marked};
 use crate::config::secret::quoted;
 use crate::domain::code::Code;
 use crate::domain::encode::push_json_string;
@@ -22,8 +22,15 @@ const BACKEND_KEYS: [&str; 5] =
 /// Reads a case.
 pub(super) fn read(reader: &mut Reader<'_>, item: Item<'_>) -> Option<RawCase> {
     let fields = reader.fields(item, &keys::TEST)?;
-    let principal_item = fields.required(reader, "as");
-    let principal = principal_item.and_then(|item| reader.parsed(item, PrincipalId::parse));
+    let principal = fields.required(reader, "as").and_then(|item| {
+        let value = reader.parsed(item, PrincipalId::parse)?;
+        Some(Marked { value, mark: reader.at(item) })
+    });
+    let id = principal.as_ref().map(|principal| principal.value.clone());
+    Some(RawCase { case: read_case(reader, &fields, id), mark: fields.at, principal })
+}
+
+fn read_case(reader: &mut Reader<'_>, fields: &Fields<'_>, principal: Option<PrincipalId>) -> Option<Case> {
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| "expected an IP address");
     let from = fields.required(reader, "from").and_then(|item| reader.parsed(item, address));
     let request = fields.required(reader, "request").and_then(|item| reader.parsed(item, request));
@@ -31,18 +38,16 @@ pub(super) fn read(reader: &mut Reader<'_>, item: Item<'_>) -> Option<RawCase> {
     if matches!(refusal, Some(Some(_))) {
         fields.refuse(reader, &BACKEND_KEYS, "cannot be looked at when a refusal is expected");
     }
-    let headers = fields.read("headers", |item| headers(reader, item, true)).unwrap_or_default();
-    let value = |value: String| HeaderValue::try_from(value).ok();
-    let headers = headers.into_iter().filter_map(|(name, text)| Some((name, value(text)?))).collect();
+    let headers = fields.read("headers", |item| headers(reader, item, header_value)).unwrap_or_default();
     let body = fields.read("body", |item| reader.text(item)).unwrap_or_default().as_bytes().to_vec();
     let backend_path = fields.read("backend_path", |item| reader.filled(item)).map(ToOwned::to_owned);
-    let backend_header =
-        fields.read("backend_header", |item| headers_expected(reader, item)).unwrap_or_default();
+    let text = |text: &str| Ok(text.to_owned());
+    let backend_header = fields.read("backend_header", |item| self::headers(reader, item, text));
     let backend_json = fields.read("backend_json", |item| members(reader, item)).unwrap_or_default();
     let (backend_query, backend_form) =
-        (lists(reader, &fields, "backend_query"), lists(reader, &fields, "backend_form"));
+        (lists(reader, fields, "backend_query"), lists(reader, fields, "backend_form"));
     let (method, target) = request?;
-    let case = Case {
+    Some(Case {
         location: Location { file: PathBuf::new(), line: 0, column: 0 },
         principal: principal?,
         from: from?,
@@ -54,10 +59,9 @@ pub(super) fn read(reader: &mut Reader<'_>, item: Item<'_>) -> Option<RawCase> {
         backend_path,
         backend_query,
         backend_form,
-        backend_header,
+        backend_header: backend_header.unwrap_or_default(),
         backend_json,
-    };
-    Some(RawCase { case, mark: fields.at, principal: reader.at(principal_item?) })
+    })
 }
 
 /// Reads `METHOD PATH?QUERY`.
@@ -89,11 +93,15 @@ fn expectation(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Option<Code>> 
     code.map(Some)
 }
 
-fn headers_expected(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Vec<(HeaderName, String)>> {
-    headers(reader, item, false)
+fn header_value(text: &str) -> Result<HeaderValue, &'static str> {
+    HeaderValue::try_from(text).map_err(|_| "holds characters that a header cannot")
 }
 
-fn headers(reader: &mut Reader<'_>, item: Item<'_>, sent: bool) -> Option<Vec<(HeaderName, String)>> {
+fn headers<V>(
+    reader: &mut Reader<'_>,
+    item: Item<'_>,
+    value: impl Fn(&str) -> Result<V, &'static str>,
+) -> Option<Vec<(HeaderName, V)>> {
     let mut headers = Vec::new();
     for entry in reader.table(item)? {
         let Ok(name) = HeaderName::try_from(entry.key) else {
@@ -101,10 +109,10 @@ fn headers(reader: &mut Reader<'_>, item: Item<'_>, sent: bool) -> Option<Vec<(H
             continue;
         };
         let Some(text) = reader.text(entry.item) else { continue };
-        if sent && HeaderValue::try_from(text).is_err() {
-            reader.error(entry.item, "holds characters that a header cannot");
+        match value(text) {
+            Ok(value) => headers.push((name, value)),
+            Err(error) => reader.error(entry.item, error),
         }
-        headers.push((name, text.to_owned()));
     }
     Some(headers)
 }

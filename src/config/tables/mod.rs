@@ -25,6 +25,7 @@ use super::keys::{self, TableSpec};
 use super::problem::{Mark, Marked};
 use super::read::{Fields, Item, Reader};
 use crate::config::Case;
+use crate::domain::names::PrincipalId;
 use crate::policy::{Backend, PrincipalKind};
 use http::HeaderName;
 
@@ -44,11 +45,12 @@ pub(super) struct Raw {
 
 /// A case, its location not yet set.
 pub(super) struct RawCase {
-    pub(super) case: Case,
+    /// `None`: something of it was reported.
+    pub(super) case: Option<Case>,
     /// Where it begins.
     pub(super) mark: Mark,
-    /// Where the name of its principal stands.
-    pub(super) principal: Mark,
+    /// Its principal, and where the name stands.
+    pub(super) principal: Option<Marked<PrincipalId>>,
 }
 
 impl Raw {

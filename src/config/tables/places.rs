@@ -14,6 +14,9 @@ use crate::domain::template::{JsonTemplate, Part, Template};
 use std::collections::HashSet;
 use toml::de::DeValue;
 
+/// The members of a JSON object.
+type Members = Box<[(Box<str>, JsonTemplate)]>;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum In {
     Query,
@@ -48,6 +51,7 @@ pub(super) fn columns(
     item: Item<'_>,
     catalogue: &Catalogue,
 ) -> Vec<Marked<ColumnSlot>> {
+    let errors = reader.errors();
     let mut slots: Vec<(Option<Box<str>>, Mark, ColumnPlace)> = Vec::new();
     for fields in one_or_more(reader, item, &keys::COLUMNS_AT) {
         let Some(place) = column_place(reader, &fields) else { continue };
@@ -71,12 +75,10 @@ pub(super) fn columns(
     fn in_group<'c>(column: &'c Column, grouped: &HashSet<&str>) -> Option<&'c str> {
         column.group.as_deref().filter(|group| grouped.contains(group))
     }
-    if !slots.is_empty() && !has_rest {
-        for (_, column) in catalogue.iter().filter(|(_, column)| in_group(column, &grouped).is_none()) {
-            let message =
-                format!("no place takes the column `{}`: it is in no group named here", column.name);
-            reader.error(item, message);
-        }
+    let left = catalogue.iter().filter(|(_, column)| in_group(column, &grouped).is_none());
+    let left: Vec<_> = left.map(|(_, column)| quoted(column.name.as_str())).collect();
+    if !slots.is_empty() && !has_rest && !left.is_empty() && reader.errors() == errors {
+        reader.error(item, format!("no place takes {}: no group named here has them", left.join(", ")));
     }
     let takes = |group: &Option<Box<str>>| -> Box<[ColumnIndex]> {
         let taken = catalogue.iter().filter(|(_, column)| in_group(column, &grouped) == group.as_deref());
@@ -132,15 +134,24 @@ fn column_place(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ColumnPl
 pub(super) fn scope(
     reader: &mut Reader<'_>,
     request: Option<&Fields<'_>>,
-    at: Mark,
+    report: &Fields<'_>,
     template_in_path: bool,
 ) -> (ScopeRule, Vec<Marked<ScopeSlot>>, IdRule) {
+    let at = report.get("backend_path").map_or(report.at, |item| reader.at(item));
     let item = request.and_then(|fields| fields.get("scope"));
+    let errors = reader.errors();
     let mut ids = IdRule::default();
     let mut slots = Vec::new();
     if let Some(item) = item {
         if let DeValue::String(_) = item.get_ref() {
             let words = [("credential", ScopeRule::Credential), ("public", ScopeRule::Public)];
+            if item.get_ref().as_str() == Some("implied") {
+                reader.error(
+                    item,
+                    "a scope implied by the principal's own credentials is written \"credential\"",
+                );
+                return (ScopeRule::Public, slots, ids);
+            }
             let index = reader.choice(item, &[("credential", 0), ("public", 1)]);
             if template_in_path {
                 reader.error(item, "`backend_path` holds {scope}, so the scope has a place");
@@ -163,7 +174,8 @@ pub(super) fn scope(
     }
     ids.single |= template_in_path;
     ids.plain |= template_in_path;
-    if slots.is_empty() {
+    let misspelt = request.is_some_and(|fields| fields.misspells("scope")) || report.misspells("request");
+    if slots.is_empty() && !misspelt && reader.errors() == errors {
         let message = "a report needs a `scope` in its request: places for the ids of its holder, or \"credential\", or \"public\"";
         let at = item.map_or(request.map_or(at, |fields| fields.at), |item| reader.at(item));
         reader.problems.error(at, message);
@@ -244,7 +256,7 @@ fn json_scope(
 }
 
 /// The members of an appended item, exactly one of which is the scope.
-fn appended(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[(Box<str>, JsonTemplate)]>> {
+fn appended(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Members> {
     let mut members = Vec::new();
     let mut scopes = 0;
     for entry in reader.table(item)? {

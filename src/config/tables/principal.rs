@@ -30,6 +30,8 @@ pub(in crate::config) struct RawRole {
     pub(in crate::config) extends: Option<Marked<Box<str>>>,
     pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
     pub(in crate::config) views: Vec<RawView>,
+    /// `extends` and `columns` were read without a problem.
+    pub(in crate::config) sound: bool,
 }
 
 /// A principal, its references by name.
@@ -47,6 +49,12 @@ pub(in crate::config) struct RawPrincipal {
     pub(in crate::config) views: Vec<RawView>,
     pub(in crate::config) credentials: Vec<OwnCredential>,
     pub(in crate::config) has_tokens: bool,
+    /// `role`, `columns` and `credentials` were read without a problem.
+    pub(in crate::config) sound: bool,
+    /// `scope` is left out.
+    pub(in crate::config) without_scope: bool,
+    /// `allowed_ips` is left out.
+    pub(in crate::config) without_ips: bool,
 }
 
 impl RawPrincipal {
@@ -102,12 +110,12 @@ pub(super) fn read_role(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_
     let fields = reader.fields(item, &keys::ROLE);
     let value = name(reader, at, RoleName::parse)?;
     let fields = fields?;
-    Some(RawRole {
-        name: Marked { value, mark: at.mark },
-        extends: fields.read("extends", |item| reference(reader, item)),
-        permissions: fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default(),
-        views: fields.read("columns", |item| views(reader, item)).unwrap_or_default(),
-    })
+    let permissions = fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default();
+    let errors = reader.errors();
+    let extends = fields.read("extends", |item| reference(reader, item));
+    let views = fields.read("columns", |item| views(reader, item)).unwrap_or_default();
+    let sound = reader.errors() == errors && !fields.has_unknown();
+    Some(RawRole { name: Marked { value, mark: at.mark }, extends, permissions, views, sound })
 }
 
 /// Reads a principal and its tokens; `index` is the place that it will have.
@@ -124,6 +132,11 @@ pub(super) fn read(
     let fields = reader.fields(item, spec);
     let id = name(reader, at, PrincipalId::parse)?;
     let fields = fields?;
+    let errors = reader.errors();
+    let role = fields.read("role", |item| reference(reader, item));
+    let views = fields.read("columns", |item| views(reader, item)).unwrap_or_default();
+    let credentials = fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default();
+    let sound = reader.errors() == errors && !fields.has_unknown();
     let mut principal = RawPrincipal {
         id: Marked { value: id, mark: at.mark },
         name: fields.read("name", |item| reader.filled(item)).map(Into::into),
@@ -132,11 +145,14 @@ pub(super) fn read(
         all_rows: false,
         ids: Vec::new(),
         allowed_ips: fields.read("allowed_ips", |item| address::ranges(reader, item)).unwrap_or_default(),
-        role: fields.read("role", |item| reference(reader, item)),
+        role,
         permissions: fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default(),
-        views: fields.read("columns", |item| views(reader, item)).unwrap_or_default(),
-        credentials: fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default(),
+        views,
+        credentials,
         has_tokens: false,
+        sound,
+        without_scope: fields.get("scope").is_none(),
+        without_ips: fields.get("allowed_ips").is_none(),
     };
     if affiliate {
         let words = [("affiliate", PrincipalKind::Affiliate), ("ib", PrincipalKind::Ib)];

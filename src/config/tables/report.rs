@@ -24,6 +24,8 @@ pub(in crate::config) struct RawReport {
     pub(in crate::config) backend: Option<Marked<Box<str>>>,
     /// What ids its scope places can hold.
     pub(in crate::config) ids: IdRule,
+    /// Its catalogue was read without a problem.
+    pub(in crate::config) has_catalogue: bool,
     /// The names that it uses, to be compared with those of credentials and tokens.
     pub(in crate::config) names: Names,
 }
@@ -46,7 +48,9 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let path = path_item.and_then(|item| reader.parsed(item, report_path)).unwrap_or_default();
     let backend_path = fields.read("backend_path", |item| reader.parsed(item, backend_path));
     let backend_path = backend_path.unwrap_or_else(|| Template::parse(&path));
+    let errors = reader.errors();
     let catalogue = catalogue(reader, &fields);
+    let has_catalogue = reader.errors() == errors && !catalogue.is_empty();
     let answers = response::read(reader, &fields, &catalogue);
     let Request { dialect, ids, names } = request::read(reader, &fields, &catalogue, &backend_path);
     let (methods, backend_method) = methods(reader, &fields, dialect.body);
@@ -67,7 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         pass_response_headers: answers.pass_response,
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
-    Some(RawReport { report, mark: at.mark, path, permission, backend, ids, names })
+    Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, names })
 }
 
 /// The format that a backend's answers have for clients.

@@ -8,7 +8,7 @@ use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
 use crate::domain::dialect::{
     BodyKind, ColumnPlace, ColumnSlot, Fixed, ListStyle, OnExtra, Place, RequestDialect, ScopePlace,
-    ScopeSlot,
+    ScopeSlot, SortSlot,
 };
 use crate::domain::template::{JsonTemplate, Template};
 use toml::de::DeValue;
@@ -70,7 +70,7 @@ pub(super) fn read(
     let columns = get("columns").map(|item| places::columns(reader, item, catalogue)).unwrap_or_default();
     let ask = get("ask").map(|item| places::columns(reader, item, catalogue));
     let path_mark = report.get("backend_path").map_or(report.at, |item| reader.at(item));
-    let (scope, scope_slots, mut ids) = places::scope(reader, fields, path_mark, backend_path.has_scope());
+    let (scope, scope_slots, mut ids) = places::scope(reader, fields, report, backend_path.has_scope());
     let sort = get("sort").map(|item| places::sort(reader, item)).unwrap_or_default();
     let allow = get("allow").and_then(|item| reader.entries(item, |reader, item| reader.parsed(item, place)));
     let allow = allow.unwrap_or_default();
@@ -78,14 +78,8 @@ pub(super) fn read(
     let spans = parameter::spans(reader, fields, &parameters);
     let set = get("set").map(|item| fixed(reader, item)).unwrap_or_default();
     let forbid = get("forbid").and_then(|item| reader.texts(item)).unwrap_or_default();
-    let output_parameter = match get("output_parameter") {
-        None => Some(Marked { value: "format".into(), mark: fields.map_or(report.at, |fields| fields.at) }),
-        Some(item) if item.get_ref().as_str() == Some("") => None,
-        Some(item) => {
-            let value = reader.parsed(item, parameter_name);
-            value.map(|value| Marked { value, mark: reader.at(item) })
-        }
-    };
+    let mark = fields.map_or(report.at, |fields| fields.at);
+    let output_parameter = output_parameter(reader, get("output_parameter"), mark);
     let words = [("reject", OnExtra::Reject), ("drop", OnExtra::Drop)];
     let mut on = |key| get(key).and_then(|item| reader.choice(item, &words)).unwrap_or(OnExtra::Reject);
     let (on_extra_columns, on_unknown_parameter) = (on("on_extra_columns"), on("on_unknown_parameter"));
@@ -96,7 +90,6 @@ pub(super) fn read(
         let place =
             ColumnPlace::Query { name: "columns".into(), style: ListStyle::Csv { separator: ",".into() } };
         let takes = catalogue.iter().map(|(at, _)| at).collect();
-        let mark = fields.map_or(report.at, |fields| fields.at);
         vec![Marked { value: ColumnSlot { place, takes }, mark }]
     };
     let ask = ask.unwrap_or_else(|| if columns.is_empty() { default_ask() } else { columns.clone() });
@@ -104,20 +97,7 @@ pub(super) fn read(
     let mut claims = Claims::default();
     claims.columns(&columns, &ask, catalogue);
     claims.scope(&scope_slots);
-    for slot in &sort {
-        claims.both("sort", &Target::of(&slot.value.place), slot.mark);
-    }
-    for allowed in &allow {
-        claims.both("allow", &Target::of(&allowed.value), allowed.mark);
-    }
-    for named in &parameters {
-        let Marked { value, mark } = &named.parameter;
-        claims.client("parameters", Target::of(&value.client), *mark);
-        claims.backend("parameters", Target::of(&value.backend), *mark);
-    }
-    for fixed in &set {
-        claims.backend("set", Target::of_fixed(&fixed.value), fixed.mark);
-    }
+    claim_parameters(&mut claims, &sort, &allow, &parameters, &set);
     if let Some(name) = &output_parameter {
         claims.client("output_parameter", Target::query(&name.value), name.mark);
     }
@@ -142,6 +122,40 @@ pub(super) fn read(
         column_quote,
     };
     Request { dialect, ids, names: claims.into_names() }
+}
+
+fn output_parameter(reader: &mut Reader<'_>, item: Option<Item<'_>>, at: Mark) -> Option<Marked<Box<str>>> {
+    match item {
+        None => Some(Marked { value: "format".into(), mark: at }),
+        Some(item) if item.get_ref().as_str() == Some("") => None,
+        Some(item) => {
+            let value = reader.parsed(item, parameter_name);
+            value.map(|value| Marked { value, mark: reader.at(item) })
+        }
+    }
+}
+
+fn claim_parameters(
+    claims: &mut Claims,
+    sort: &[Marked<SortSlot>],
+    allow: &[Marked<Place>],
+    parameters: &[parameter::Named<'_>],
+    set: &[Marked<Fixed>],
+) {
+    for slot in sort {
+        claims.both("sort", &Target::of(&slot.value.place), slot.mark);
+    }
+    for allowed in allow {
+        claims.both("allow", &Target::of(&allowed.value), allowed.mark);
+    }
+    for named in parameters {
+        let Marked { value, mark } = &named.parameter;
+        claims.client("parameters", Target::of(&value.client), *mark);
+        claims.backend("parameters", Target::of(&value.backend), *mark);
+    }
+    for fixed in set {
+        claims.backend("set", Target::of_fixed(&fixed.value), fixed.mark);
+    }
 }
 
 fn values<T>(marked: Vec<Marked<T>>) -> Box<[T]> {

@@ -8,6 +8,7 @@ use crate::domain::dialect::{CsvDialect, JsonDialect, ResponseDialect, RowForm, 
 use crate::domain::pointer::Pointer;
 use crate::policy::OutputFormat;
 use http::HeaderName;
+use std::collections::HashSet;
 use toml::de::DeValue;
 
 /// How answers are read, and which headers pass.
@@ -43,7 +44,9 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
             pass_response: [].into(),
         };
     };
-    let format = fields.read("format", |item| format(reader, item)).unwrap_or(Format::Json);
+    let (errors, said) = (reader.errors(), fields.read("format", |item| format(reader, item)));
+    let known = reader.errors() == errors;
+    let format = said.unwrap_or(Format::Json);
     let dialect = match format {
         Format::Json => {
             fields.refuse(reader, &["delimiter"], "is for csv answers only");
@@ -73,7 +76,7 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
             reader.error(item, "only \"same\" is supported yet");
         }
     }
-    if let Some(item) = fields.get("output") {
+    if let Some(item) = fields.get("output").filter(|_| known) {
         check_output(reader, item, super::report::output(&dialect));
     }
     let passed = fields.read("pass_headers", |item| reader.fields(item, &keys::PASS_HEADERS));
@@ -202,11 +205,12 @@ fn check_places(
     places.extend(also.iter().map(named("also")));
     places.extend(keep.iter().map(named("keep")));
     places.extend(success.as_ref().map(named("success")));
+    let mut clashing = HashSet::new();
     for (at, (name, place)) in places.iter().enumerate() {
         for (other_name, other) in places.iter().take(at) {
             let kept_success = *name == "success" && *other_name == "keep" && place.value == other.value;
             let clash = place.value.contains(&other.value) || other.value.contains(&place.value);
-            if clash && !kept_success {
+            if clash && !kept_success && clashing.insert(at) {
                 let message =
                     format!("`{name}` and `{other_name}` stand at one place, or one inside the other");
                 let mark: Mark = place.mark;

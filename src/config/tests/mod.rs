@@ -1,0 +1,318 @@
+//! Whole configs, from files to policy.
+
+mod damaged;
+mod mistakes;
+
+use super::keys::Kind;
+use super::*;
+use crate::domain::names::PrincipalId;
+use crate::policy::{ReportIndex, ScopeGrant};
+use std::collections::HashSet;
+
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_790_000_000);
+const HASH_1: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+const SIMPLE: &str = r#"
+[server]
+listen = ["127.0.0.1:0"]
+
+[backends.legacy]
+url = "http://127.0.0.1:8001"
+
+[reports.leads]
+permission = "get_leads_report"
+path = "/api/v1/reports/leads"
+backend_path = "/affiliates/leads.json"
+
+[reports.leads.columns]
+lead_id = { title = "Lead ID" }
+created_at = {}
+country = {}
+code = { request = "TrackingCode", response = "Tracking_Code" }
+
+[reports.leads.request]
+columns = { in = "query", name = "_col", style = "repeat" }
+scope = [{ in = "query", name = "affiliate_id__exact" }]
+
+[reports.leads.response]
+rows = "/rows"
+
+[roles.standard]
+permissions = ["get_leads_report"]
+columns.leads = ["lead_id", "created_at", "country"]
+
+[roles.gold]
+extends = "standard"
+columns.leads = "all"
+
+[affiliates.acme]
+name = "Acme Media"
+kind = "ib"
+role = "standard"
+scope = ["1001"]
+allowed_ips = ["203.0.113.7"]
+columns.leads = ["country", "created_at"]
+
+[[affiliates.acme.tokens]]
+id = "k7f3q9"
+hash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+created = 2026-01-22T10:15:00Z
+expires = 2027-02-20T10:15:00+01:00
+
+[employees.jane]
+role = "gold"
+scope = "all"
+allowed_ips = ["10.8.0.0/16"]
+"#;
+
+/// Loads one file of that text.
+fn load_text(text: &str) -> Result<Loaded, Box<Rejected>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reportgate.toml");
+    std::fs::write(&path, text).unwrap();
+    load(&path, NOW)
+}
+
+/// The problems of a text, each as `line:column: message`.
+#[track_caller]
+fn problems(text: &str) -> Vec<String> {
+    let report = match load_text(text) {
+        Ok(loaded) => loaded.warnings,
+        Err(rejected) => rejected.report,
+    };
+    report.lines().map(|line| line.split_once(".toml:").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn a_simple_config_is_read() {
+    let loaded = load_text(SIMPLE).map_err(|r| r.report.render(false)).unwrap();
+    assert_eq!(loaded.warnings.lines().collect::<Vec<_>>(), [] as [String; 0]);
+    let policy = loaded.policy;
+    let (index, report) = policy.reports.find("/api/v1/reports/leads").unwrap();
+    assert_eq!(index, ReportIndex(0));
+    assert_eq!(report.catalogue.len(), 4);
+    let principal = |id: &str| {
+        let id = PrincipalId::parse(id).unwrap();
+        policy.principals.iter().find(|principal| principal.id == id).unwrap()
+    };
+    let view = |id: &str| {
+        let (_, view) = principal(id).views.iter().find(|(at, _)| *at == index).unwrap();
+        report.catalogue.columns_of(view).map(|c| c.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(view("acme"), ["country", "created_at"]);
+    assert_eq!(view("jane"), ["lead_id", "created_at", "country", "code"]);
+    assert_eq!(principal("acme").scope, ScopeGrant::Ids(["1001".into()].into()));
+    assert_eq!(principal("jane").scope, ScopeGrant::All);
+    assert!(principal("jane").has(report.permission));
+    let token = policy.tokens.find(&crate::domain::token::TokenDigest::parse(HASH_1).unwrap()).unwrap();
+    assert_eq!(token.expires, crate::domain::time::Expiry::At(Timestamp::from_unix_seconds(1_803_114_900)));
+}
+
+const EXAMPLE: &str = include_str!("../../../config.example.toml");
+
+#[test]
+fn the_example_loads_without_a_warning() {
+    let loaded = load_text(EXAMPLE).map_err(|r| r.report.render(false)).unwrap();
+    assert_eq!(loaded.warnings.lines().collect::<Vec<_>>(), [] as [String; 0]);
+    assert_eq!(loaded.cases.len(), 5);
+    assert_eq!(loaded.policy.reports.iter().len(), 4);
+}
+
+/// The example with every commented-out setting switched on.
+fn uncommented_example() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(|l| line(l) + "\n").collect()
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    type Keys = HashSet<(&'static str, &'static str)>;
+    fn collect(value: &toml::Value, kind: &Kind, seen: &mut Keys) {
+        if let Kind::Table(spec) = kind {
+            for (key, inner) in value.as_table().into_iter().flatten() {
+                let key = spec.key(key).unwrap_or_else(|| panic!("unknown key {key} of {}", spec.name));
+                seen.insert((spec.name, key.name));
+                collect(inner, &key.kind, seen);
+            }
+        } else if let Kind::Map(inner) = kind {
+            value.as_table().into_iter().flatten().for_each(|(_, value)| collect(value, inner, seen));
+        } else if let Kind::List(inner) = kind {
+            value.as_array().into_iter().flatten().for_each(|value| collect(value, inner, seen));
+        } else if let Kind::Either(kinds) = kind {
+            kinds.iter().for_each(|kind| collect(value, kind, seen));
+        }
+    }
+    fn every(kind: &Kind, all: &mut Keys) {
+        if let Kind::Table(spec) = kind {
+            for key in spec.keys {
+                all.insert((spec.name, key.name));
+                every(&key.kind, all);
+            }
+        } else if let Kind::Map(inner) | Kind::List(inner) = kind {
+            every(inner, all);
+        } else if let Kind::Either(kinds) = kind {
+            kinds.iter().for_each(|kind| every(kind, all));
+        }
+    }
+    let text = uncommented_example();
+    let value: toml::Value = toml::from_str(&text).unwrap();
+    let (mut seen, mut all) = Default::default();
+    collect(&value, &Kind::Table(&keys::MAIN), &mut seen);
+    every(&Kind::Table(&keys::MAIN), &mut all);
+    let mut missing: Vec<_> = all.difference(&seen).collect();
+    missing.sort();
+    assert!(missing.is_empty(), "not in config.example.toml: {missing:?}");
+}
+
+#[test]
+fn keys_of_later_versions_are_refused() {
+    let found = problems(&uncommented_example());
+    let later: usize = found.iter().filter(|line| line.contains("is not supported yet; remove it")).count();
+    assert_eq!(later, 34, "{found:#?}");
+}
+
+#[test]
+fn ten_mistakes_are_ten_problems_each_at_its_place() {
+    let text = SIMPLE
+        .replace("listen = [\"127.0.0.1:0\"]", "lisen = [\"127.0.0.1:0\"]\nworkers = \"many\"")
+        .replace(
+            "permission = \"get_leads_report\"",
+            "permission = \"get_leads_report\"\nbackend = \"legcy\"",
+        )
+        .replace("style = \"repeat\"", "style = \"repaet\"")
+        .replace("rows = \"/rows\"", "rows = \"rows\"")
+        .replace("columns.leads = [\"lead_id\"", "columns.leads = [\"lead_ix\"")
+        .replace("extends = \"standard\"", "extends = \"standart\"")
+        .replace("\"203.0.113.7\"", "\"203.0.113.9-203.0.113.1\"")
+        .replace("expires = 2027-02-20T10:15:00+01:00", "expires = 2027-02-20")
+        .replace("role = \"gold\"", "role = \"gold\"\nkind = \"ib\"");
+    assert_eq!(
+        problems(&text),
+        [
+            "3:1: unknown key `lisen` (did you mean `listen`?)",
+            "4:11: expected a whole number, found a string",
+            "11:11: unknown backend `legcy` (did you mean `legacy`?)",
+            "22:50: expected one of \"csv\", \"repeat\", \"brackets\", \"flags\", \"array\", \"objects\", found `repaet` (did you mean \"repeat\"?)",
+            "26:8: `rows`: expected a JSON Pointer (RFC 6901): empty, or parts that each begin with `/`",
+            "30:18: unknown column of report `leads`: `lead_ix` (did you mean `lead_id`?)",
+            "33:11: unknown role `standart` (did you mean `standard`?)",
+            "41:16: `203.0.113.9-203.0.113.1`: the range ends at 203.0.113.1, before its start 203.0.113.9",
+            "48:11: expected a date-time with an offset, such as 2027-02-20T10:15:00Z",
+            "52:1: unknown key `kind` (expected one of: name, role, scope, permissions, allowed_ips, columns, disabled, credentials, tokens)",
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_in_no_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reportgate.toml");
+    std::fs::write(folder.path().join("key"), "zecret-in-file\nsecond line\n").unwrap();
+    let text = SIMPLE
+        .replace("[backends.legacy]", "[backends.legacy]\nheaders = { a = 'zecret1', b = { file = 'key' }, c = { evn = 'zecret2' } }\nquery = { a = 7777777, b = ['zecret3'] }")
+        .replace("hash = \"sha256:ba7816bf", "hash = \"zecret4")
+        .replace("country = {}", "country = { title = 5 } # rg_zecret5zecret5")
+        .replace("role = \"gold\"", "role = \"rg_zecret6zecret6zecret6zecret6zecret6a\"");
+    // Cut in the middle of a string, it is no TOML either.
+    let cut = text.split_once("ecret1").unwrap().0.to_owned() + "ecret";
+    for text in [text, cut] {
+        std::fs::write(&path, text).unwrap();
+        let report = load(&path, NOW).unwrap_err().report;
+        assert!(report.errors() > 0);
+        for shown in
+            [report.render(false), report.render(true), report.lines().collect(), format!("{report:?}")]
+        {
+            assert!(!shown.contains("zecret") && !shown.contains("7777777"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn problems_are_shown_with_their_line() {
+    let rejected = load_text(&SIMPLE.replace("hash = \"sha", "hsah = \"sha")).unwrap_err();
+    let shown = rejected.report.render(false);
+    let expected = "   |\n44 | hsah = \"sha256:****************************************************************\"\n   | ^^^^ did you mean `hash`?\n";
+    assert!(shown.contains(expected), "{shown}");
+    assert!(shown.starts_with("error: unknown key `hsah`\n"), "{shown}");
+}
+
+/// A folder with a main file that includes `affiliates.d/*.toml`.
+fn folder(main: &str, included: &[(&str, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reportgate.toml");
+    std::fs::create_dir(folder.path().join("affiliates.d")).unwrap();
+    std::fs::write(&path, main.replacen("\n[server]", "include = [\"affiliates.d/*.toml\"]\n[server]", 1))
+        .unwrap();
+    for (name, text) in included {
+        std::fs::write(folder.path().join("affiliates.d").join(name), text).unwrap();
+    }
+    (folder, path)
+}
+
+#[test]
+fn included_files_add_to_the_main_one() {
+    let bob =
+        "\u{FEFF}[affiliates.bob]\r\nrole = \"gold\"\r\nscope = [\"7\"]\r\nallowed_ips = [\"192.0.2.1\"]\r\n";
+    let (folder, path) = folder(SIMPLE, &[("b.toml", bob), ("a.txt", "no TOML")]);
+    let loaded = load(&path, NOW).map_err(|r| r.report.render(false)).unwrap();
+    assert_eq!(loaded.policy.principals.len(), 3);
+    assert_eq!(
+        loaded.sources.files().collect::<Vec<_>>(),
+        [path.as_path(), &folder.path().join("affiliates.d/b.toml")]
+    );
+    assert!(loaded.sources.folders().contains(&folder.path().join("affiliates.d")));
+    assert!(!loaded.sources.hash().is_empty());
+}
+
+#[test]
+fn mistakes_of_included_files_name_their_file() {
+    #[rustfmt::skip]
+    let cases = [
+        ("[server]\nworkers = 1\n", "affiliates.d/a.toml:1:2: `server` belongs in the main file, not in an included one"),
+        ("include = []\n", "affiliates.d/a.toml:1:1: `include` belongs in the main file, not in an included one"),
+        ("[employees.acme]\n", "affiliates.d/a.toml:1:12: principal `acme` is defined twice (the first stands at reportgate.toml:34:13)"),
+        ("[affiliates.bob]\nrole = \"gld\"\n", "affiliates.d/a.toml:2:8: unknown role `gld` (did you mean `gold`?)"),
+        ("[affiliates.b\n", "affiliates.d/a.toml:1:14: unclosed table, expected `]`"),
+        ("# \u{e4}\n[affiliates.bob]\r\nnmae = \"x\"\r\n", "affiliates.d/a.toml:3:1: unknown key `nmae` (did you mean `name`?)"),
+    ];
+    for (text, expected) in cases {
+        let (folder, path) = folder(SIMPLE, &[("a.toml", text)]);
+        let rejected = load(&path, NOW).unwrap_err();
+        let root = format!("{}/", folder.path().display());
+        let lines: Vec<_> = rejected.report.lines().map(|line| line.replace(&root, "")).collect();
+        assert_eq!(lines, [expected], "{text}");
+    }
+}
+
+#[test]
+fn tokens_are_told_apart_across_files() {
+    let token = |id: &str, hash: &str| {
+        format!("[[affiliates.bob.tokens]]\nid = \"{id}\"\nhash = \"{hash}\"\nexpires = \"never\"\n")
+    };
+    let other = HASH_1.replace("ba78", "0000");
+    #[rustfmt::skip]
+    let cases = [
+        (token("k7f3q9", &other), "5:6: this token id is used twice"),
+        (token("other", HASH_1), "6:8: this token hash is used twice"),
+    ];
+    for (tokens, expected) in cases {
+        let text = format!("[affiliates.bob]\nscope = []\nallowed_ips = []\n{tokens}");
+        let (_folder, path) = folder(SIMPLE, &[("a.toml", &text)]);
+        let rejected = load(&path, NOW).unwrap_err();
+        let lines: Vec<_> = rejected.report.lines().collect();
+        assert!(lines.len() == 1 && lines[0].contains(&format!("a.toml:{expected}")), "{lines:?}");
+        assert!(lines[0].contains("reportgate.toml:4"), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_missing_main_file_is_named_and_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejected = load(&folder.path().join("none.toml"), NOW).unwrap_err();
+    assert_eq!(rejected.report.errors(), 1);
+    assert!(rejected.report.lines().next().unwrap().contains("none.toml:1:1: "));
+    assert_eq!(rejected.sources.folders(), [folder.path()]);
+}
