@@ -201,7 +201,7 @@ fn columns_stand_in_path_and_fixed_texts() {
     report.request.set = [Fixed::Query("sql".into(), set)].into();
     let policy = fixture::policy_of(report);
     let request = rewritten(&policy, "ib", "_col=code&_col=country", None).unwrap();
-    let expected = "/base/x/%22TrackingCode%22%2C%22country%22/1001%2C1002?\
+    let expected = "/base/x/%22TrackingCode%22,%22country%22/1001,1002?\
         sql=select%20%22TrackingCode%22%2C%22country%22%20where%20a%20in%20%281001%2C1002%29\
         &affiliate_id=1001%2C1002";
     assert_eq!(request.path_and_query(), expected);
