@@ -73,7 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
     if let Some(item) = fields.get("shape") {
         let text = reader.filled(item);
         if text.is_some_and(|text| text != "same") {
-            reader.error(item, "only \"same\" is supported yet");
+            reader.error(item, "anything other than \"same\" is not supported yet");
         }
     }
     if let Some(item) = fields.get("output").filter(|_| known) {
@@ -256,7 +256,10 @@ fn check_output(reader: &mut Reader<'_>, item: Item<'_>, own: OutputFormat) {
     }
     for format in formats {
         if format.value != own.as_str() {
-            let message = format!("only the backend's own format, \"{}\", is supported yet", own.as_str());
+            let message = format!(
+                "anything other than the backend's own format, \"{}\", is not supported yet",
+                own.as_str()
+            );
             reader.problems.error(format.mark, message);
         }
     }

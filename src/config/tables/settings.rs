@@ -80,7 +80,7 @@ impl RawSettings {
         if let Some(item) = fields.get("proxy_protocol")
             && reader.filled(item).is_some_and(|text| text != "off")
         {
-            reader.error(item, "only \"off\" is supported yet");
+            reader.error(item, "anything other than \"off\" is not supported yet");
         }
         if let Some(header) = fields.read("client_header", |item| reader.parsed(item, client_header)) {
             settings.client_header = header;
