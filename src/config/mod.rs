@@ -39,6 +39,8 @@ use toml::de::DeTable;
 
 /// How often a set of files that changes while it is read is read again.
 const MAX_TRIES: usize = 4;
+/// How many of a file's syntax errors are looked at.
+const MAX_SYNTAX_ERRORS: usize = 20;
 
 /// A config that may be put in force.
 #[derive(Debug)]
@@ -120,7 +122,7 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let mut problems = Problems::default();
     let mut raw = Raw::default();
     for pattern in read_file(path, &mut sources, &mut problems, &mut raw, File::Main) {
-        let files = match include::files(&folder_of(path).join(&*pattern.value)) {
+        let files = match include::files(&beside(path).join(&*pattern.value)) {
             Ok(files) => files,
             Err(error) => {
                 problems.error(pattern.mark, error);
@@ -145,6 +147,11 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let placed = |(case, location): (tables::RawCase, Location)| Some(Case { location, ..case.case? });
     let cases = cases.into_iter().zip(locations).filter_map(placed).collect();
     Ok(Loaded { policy, cases, warnings: report, sources })
+}
+
+/// Where relative paths of a file start; empty when it is named without a folder.
+fn beside(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 #[derive(Clone, Copy)]
@@ -186,7 +193,7 @@ fn read_file(
         raw.incomplete = true;
         return Vec::new();
     }
-    let folder = folder_of(path).to_path_buf();
+    let folder = beside(path).to_path_buf();
     let mut reader = Reader { file: index, source: &text, folder, problems, sources };
     let fields = reader.fields_of(&document, start, &keys::MAIN);
     // A misspelt table may define what would be reported as unknown.
@@ -208,14 +215,13 @@ fn read_file(
 /// so it is when the only problems are keys that stand twice.
 fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>, bool) {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut readable = true;
+    let readable = errors.iter().all(|error| error.message() == "duplicate key");
     let mut lines = std::collections::HashSet::new();
-    for error in &errors {
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or_default();
-        readable &= error.message() == "duplicate key";
         // One slip often makes several errors; the first of a line says it.
         let line = text.get(..span.start).map(|before| memchr::memchr_iter(b'\n', before.as_bytes()).count());
-        if lines.len() < 20 && lines.insert(line) {
+        if lines.insert(line) {
             let message = match error.message() {
                 "duplicate key" => "this key is defined twice in this file".to_owned(),
                 other => other.replace('\n', "; "),

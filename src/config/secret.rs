@@ -109,11 +109,15 @@ fn blotted(text: String) -> String {
     out
 }
 
-/// Whether a word is long and mixed enough to be a secret: 20 characters, letters and digits.
+/// Whether a word is long and mixed enough to be a secret: 20 characters, letters among digits.
+///
+/// A name such as `ftd_count_last_30_days` is long, but each of its parts is plain.
 fn looks_like_token(word: &str) -> bool {
     let gate_token = word.starts_with("rg_") && word.len() > 8;
-    let mixed = word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().any(|b| b.is_ascii_alphabetic());
-    gate_token || (word.len() >= 20 && mixed)
+    let mixed = |part: &str| {
+        part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    gate_token || (word.len() >= 20 && word.split(['_', '-']).any(mixed))
 }
 
 #[cfg(test)]
@@ -132,6 +136,8 @@ mod tests {
             ("note = \"abcdefghijklmnopqr12\"", "note = \"********************\""),
             ("note = \"abcdefghijklmnopq12\"", "note = \"abcdefghijklmnopq12\""),
             ("# rg_abcdef", "# *********"),
+            ("note = \"ftd_count_last_30_days\"", "note = \"ftd_count_last_30_days\""),
+            ("note = \"123e4567-e89b-12d3-a456\"", "note = \"***********************\""),
             ("path = \"/api/v1/reports/leads/all\"", "path = \"/api/v1/reports/leads/all\""),
             ("created = 2026-11-22T10:15:00Z", "created = 2026-11-22T10:15:00Z"),
         ];

@@ -11,14 +11,14 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::hash::Hasher as _;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The largest file that is read; offsets in it must fit 32 bits.
 const MAX_FILE: u64 = 1 << 30;
 /// The largest secret.
-const MAX_SECRET: usize = 64 << 10;
+const MAX_SECRET: u64 = 64 << 10;
 /// Config files up to this size are kept whole, until together they reach [`MAX_KEPT_ALL`].
 const MAX_KEPT: usize = 64 << 10;
 const MAX_KEPT_ALL: usize = 4 << 20;
@@ -146,7 +146,7 @@ impl Sources {
 
     /// Reads the file of a secret and cuts one newline at its end.
     pub(super) fn read_secret(&mut self, path: &Path) -> io::Result<String> {
-        let (_, bytes) = self.read(path, MAX_SECRET as u64, false);
+        let (_, bytes) = self.read(path, MAX_SECRET, false);
         let mut text = String::from_utf8(bytes?)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))?;
         if text.ends_with('\n') {
@@ -216,12 +216,7 @@ impl Sources {
 
     fn read(&mut self, path: &Path, limit: u64, may_keep: bool) -> (u32, io::Result<Vec<u8>>) {
         let stamp = Stamp::of(path);
-        let too_large = stamp.as_ref().is_some_and(|stamp| stamp.length > limit);
-        let bytes = if too_large {
-            Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("the file is larger than {limit} bytes")))
-        } else {
-            std::fs::read(path)
-        };
+        let bytes = read_up_to(path, limit);
         let read = bytes.as_ref().ok().map(|bytes| self.fingerprint(bytes, may_keep));
         let source = Source { path: path.to_path_buf(), read, stamp };
         let index = match self.by_path.get(path) {
@@ -271,6 +266,19 @@ fn blocks(bytes: &[u8]) -> Box<[u64]> {
         hasher.finish()
     };
     bytes.chunks_exact(BLOCK).map(hash).collect()
+}
+
+/// Reads a file to its end, which may be further than its length says, or nowhere.
+fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len().min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let message = format!("the file is larger than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
 }
 
 /// The folder that a file stands in.

@@ -78,12 +78,13 @@ fn address(text: &str) -> Result<Address, &'static str> {
     if !base_path.is_empty() {
         super::report::plain_path(base_path)?;
     }
-    let authority = HeaderValue::try_from(authority.strip_suffix(":80").unwrap_or(authority));
+    let in_brackets = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let authority = if port == 80 { in_brackets } else { format!("{in_brackets}:{port}") };
     Ok(Address {
         url: text.into(),
         host: host.into(),
         port,
-        authority: authority.map_err(|_| EXPECTED)?,
+        authority: HeaderValue::try_from(authority).map_err(|_| EXPECTED)?,
         base_path: base_path.into(),
     })
 }

@@ -142,7 +142,8 @@ fn name<T, E: std::fmt::Display>(
 }
 
 /// Header fields that frame a message or that the gate itself sets.
-const RESERVED_HEADERS: [&str; 26] = [
+const RESERVED_HEADERS: [&str; 27] = [
+    "accept",
     "accept-encoding",
     "connection",
     "content-encoding",

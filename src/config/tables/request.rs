@@ -8,7 +8,7 @@ use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
 use crate::domain::dialect::{
     BodyKind, ColumnPlace, ColumnSlot, Fixed, ListStyle, OnExtra, Place, RequestDialect, ScopePlace,
-    ScopeSlot, SortSlot,
+    ScopeRule, ScopeSlot, SortSlot,
 };
 use crate::domain::template::{JsonTemplate, Template};
 use toml::de::DeValue;
@@ -104,7 +104,8 @@ pub(super) fn read(
     claims.check(reader, &forbid);
 
     let body = body(reader, fields, report.at, &claims);
-    check_templates(reader, path_mark, backend_path, &set, catalogue, &column_quote, &mut ids);
+    check_scope_texts(reader, &set, &scope, &mut ids);
+    check_column_texts(reader, path_mark, backend_path, &set, catalogue, &column_quote);
     let dialect = RequestDialect {
         body,
         columns: values(columns),
@@ -265,21 +266,32 @@ pub(super) fn any_template(value: &JsonTemplate, is: &dyn Fn(&Template) -> bool)
     }
 }
 
-/// Refuses column names that could break out of a `{columns}`, and notes that ids stand in a `{scope}`.
-fn check_templates(
+/// Whether any text of a fixed value is such a template.
+fn holds(fixed: &Fixed, is: &dyn Fn(&Template) -> bool) -> bool {
+    match fixed {
+        Fixed::Query(_, text) | Fixed::Form(_, text) => is(text),
+        Fixed::Json(_, value) => any_template(value, is),
+    }
+}
+
+/// Notes that ids stand in a `{scope}` of a fixed value; refuses one where there are no ids.
+fn check_scope_texts(reader: &mut Reader<'_>, set: &[Marked<Fixed>], scope: &ScopeRule, ids: &mut IdRule) {
+    let Some(fixed) = set.iter().find(|fixed| holds(&fixed.value, &Template::has_scope)) else { return };
+    ids.plain = true;
+    if !matches!(scope, ScopeRule::Slots(_)) {
+        reader.problems.error(fixed.mark, "holds {scope}, and the report's `scope` has no ids");
+    }
+}
+
+/// Refuses column names that could break out of a `{columns}`.
+fn check_column_texts(
     reader: &mut Reader<'_>,
     path_mark: Mark,
     backend_path: &Template,
     set: &[Marked<Fixed>],
     catalogue: &Catalogue,
     quote: &str,
-    ids: &mut IdRule,
 ) {
-    let holds = |fixed: &Fixed, is: &dyn Fn(&Template) -> bool| match fixed {
-        Fixed::Query(_, text) | Fixed::Form(_, text) => is(text),
-        Fixed::Json(_, value) => any_template(value, is),
-    };
-    ids.plain |= set.iter().any(|fixed| holds(&fixed.value, &Template::has_scope));
     let in_set = set.iter().find(|fixed| holds(&fixed.value, &Template::has_columns)).map(|fixed| fixed.mark);
     let in_path = backend_path.has_columns().then_some(path_mark);
     let Some(at) = in_path.or(in_set) else { return };

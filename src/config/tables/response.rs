@@ -270,7 +270,6 @@ fn request_header(text: &str) -> Result<HeaderName, &'static str> {
     let never = [
         "authorization",
         "cookie",
-        "accept",
         "if-match",
         "if-none-match",
         "if-modified-since",
