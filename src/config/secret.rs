@@ -14,7 +14,11 @@ pub(super) fn quoted(text: &str) -> String {
     if text.is_empty() {
         return "\"\"".to_owned();
     }
-    let short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
+    let plain = |c: char| c == '\'' || c == '"' || c.escape_debug().count() == 1;
+    let mut short = String::new();
+    for c in text.chars().take(80) {
+        if plain(c) { short.push(c) } else { short.extend(c.escape_debug()) }
+    }
     let more = if text.chars().nth(80).is_some() { "…" } else { "" };
     format!("`{}{more}`", blotted(short))
 }

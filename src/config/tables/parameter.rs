@@ -202,6 +202,7 @@ fn span(reader: &mut Reader<'_>, item: Item<'_>, parameters: &[Named<'_>]) -> Op
         let kind = parameters.get(at).map(|p| p.parameter.value.kind.clone())?;
         if !matches!(kind, ParameterType::Date | ParameterType::DateTime) {
             reader.error(item, format!("{} is neither a date nor a datetime", quoted(name)));
+            return None;
         }
         Some((at, kind))
     };

@@ -196,13 +196,11 @@ fn scope_slot(reader: &mut Reader<'_>, fields: &Fields<'_>, ids: &mut IdRule) ->
     let style = fields.read("style", |item| reader.choice(item, &STYLES));
     let place = match part {
         In::Query | In::Form => {
-            let list = match list_style(reader, fields, style)? {
-                ListStyle::Flags { .. } => {
-                    fields.refuse(reader, &["style"], "flags is for columns only");
-                    return None;
-                }
-                list @ (ListStyle::Csv { .. } | ListStyle::Repeat | ListStyle::Brackets) => list,
-            };
+            if style == Some(Style::Flags) {
+                fields.refuse(reader, &["style"], "flags is for columns only");
+                return None;
+            }
+            let list = list_style(reader, fields, style)?;
             if let ListStyle::Csv { separator } = &list {
                 ids.separators.push(separator.clone());
             }
@@ -257,6 +255,7 @@ fn json_scope(
 
 /// The members of an appended item, exactly one of which is the scope.
 fn appended(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Members> {
+    let errors = reader.errors();
     let mut members = Vec::new();
     let mut scopes = 0;
     for entry in reader.table(item)? {
@@ -271,9 +270,8 @@ fn appended(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Members> {
         }
         members.push((entry.key.into(), value));
     }
-    if scopes != 1 {
+    if scopes != 1 && reader.errors() == errors {
         reader.error(item, "exactly one member must be \"{scope}\"");
-        return None;
     }
     Some(members.into())
 }
@@ -284,6 +282,7 @@ fn append_allow(
     item: Item<'_>,
     appended: Option<&[(Box<str>, JsonTemplate)]>,
 ) -> Option<Box<[AllowedMember]>> {
+    let errors = reader.errors();
     let mut allowed = Vec::new();
     let mut told_apart = false;
     for entry in reader.table(item)? {
@@ -306,7 +305,7 @@ fn append_allow(
         let values = values.into_iter().map(|value| value.value).collect();
         allowed.push(AllowedMember { name: entry.key.into(), values });
     }
-    if !told_apart && appended.is_some() {
+    if !told_apart && appended.is_some() && reader.errors() == errors {
         let message =
             "must name a fixed text member of `append`, so that client items are told from the scope";
         reader.error(item, message);

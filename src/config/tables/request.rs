@@ -103,7 +103,7 @@ pub(super) fn read(
     }
     claims.check(reader, &forbid);
 
-    let body = body(reader, fields, report.at, &claims);
+    let body = body(reader, fields, &claims);
     check_scope_texts(reader, &set, &scope, &mut ids);
     check_column_texts(reader, path_mark, backend_path, &set, catalogue, &column_quote);
     let dialect = RequestDialect {
@@ -175,14 +175,13 @@ pub(super) fn place(text: &str) -> Result<Place, String> {
 }
 
 /// What body the backend gets: as said, or as the places imply.
-fn body(reader: &mut Reader<'_>, fields: Option<&Fields<'_>>, at: Mark, claims: &Claims) -> BodyKind {
+fn body(reader: &mut Reader<'_>, fields: Option<&Fields<'_>>, claims: &Claims) -> BodyKind {
     let (form, json) = (claims.in_form(), claims.in_json());
     let item = fields.and_then(|fields| fields.get("body"));
     let words = [("none", BodyKind::None), ("form", BodyKind::Form), ("json", BodyKind::Json)];
     let said = item.and_then(|item| reader.choice(item, &words));
-    let at = item.map_or(fields.map_or(at, |fields| fields.at), |item| reader.at(item));
-    if form.is_some() && json.is_some() {
-        reader.problems.error(at, "places in a form and places in a JSON body do not go together");
+    if let (Some(form), Some(_)) = (form, json) {
+        reader.problems.error(form, "places in a form and places in a JSON body do not go together");
     } else if let (Some(said), Some(found)) = (said, form.or(json)) {
         let fits = if form.is_some() { said == BodyKind::Form } else { said == BodyKind::Json };
         if !fits {

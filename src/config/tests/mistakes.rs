@@ -156,7 +156,130 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "39:73: expected a string, found an integer",
         "39:16: warning: this range is open to every IPv4 address",
     ]),
-    ];
+        ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"/f\", append = { t = \"aff\", id = \"{scope}\" }, append_allow = { t = [\"aff\"] } }", &[
+        "21:97: this is what the gate's own item holds, so a client could add to its scope",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"/f\", append = { t = \"aff\", id = \"{scope}\" }, append_allow = { u = [\"x\"] } }", &[
+        "21:90: must name a fixed text member of `append`, so that client items are told from the scope",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"/f\", append = { t = \"x{scope}\", id = 1 } }", &[
+        "21:50: only one member may hold {scope}, and nothing besides",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"\", style = \"repeat\" }", &[
+        "21:29: \"\": expected a member, not the whole body",
+        "21:41: `style` is array, objects or csv with in = \"json\"",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"/a\", type = \"number\" }\nallow = [\"json:/a/b\", \"form:c\"]", &[
+        "22:10: `scope` and `allow` both write the JSON member `/a/b`",
+        "22:23: places in a form and places in a JSON body do not go together",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"query\", name = \"aff\", style = \"flags\" }", &[
+        "21:47: `style` flags is for columns only",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"header\", name = \"Host\" }", &[
+        "21:33: `Host`: this header frames the message or is set by the gate itself",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = \"public\"\nset = { x = \"{scope}\" }", &[
+        "22:9: holds {scope}, and the report's `scope` has no ids",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]\nbody = \"form\"\nset = { \"json:/x\" = 1 }", &[
+        "23:9: stands in another body than `body` says",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]\nforbid = [\"Affiliate_ID__exact\", \"q\"]\nallow = [\"q[]\"]", &[
+        "22:11: `Affiliate_ID__exact` is forbidden and used by `scope`",
+        "22:34: `q` is forbidden and used by `allow`",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]\nset = { q = \"{columns}\" }\ncolumn_quote = \"'\"", &[
+    ]),
+    ("code = { request = \"TrackingCode\"", "code = { request = \"Tracking,Code\"", &[
+    ]),
+    ("code = { request = \"TrackingCode\", response = \"Tracking_Code\" }\n\n[reports.leads.request]\ncolumns = { in = \"query\", name = \"_col\", style = \"repeat\" }", "code = { request = \"Tracking,Code\" }\n\n[reports.leads.request]\ncolumns = { in = \"query\", name = \"_col\" }", &[
+        "20:11: the request name `Tracking,Code` of column `code` holds what separates columns here, or cannot stand in a header",
+    ]),
+    ("code = { request = \"TrackingCode\", response = \"Tracking_Code\" }\n\n[reports.leads.request]\ncolumns = { in = \"query\", name = \"_col\", style = \"repeat\" }", "code = { request = \"Tracking'Code\" }\n\n[reports.leads.request]\nset = { q = \"in ({columns})\" }", &[
+        "20:9: the request name `Tracking'Code` of `code` could break out of {columns}",
+    ]),
+    ("columns = { in = \"query\", name = \"_col\", style = \"repeat\" }", "columns = [{ in = \"query\", name = \"a\" }, { in = \"query\", name = \"b\" }]", &[
+        "20:42: another place takes the same columns; `group` picks which go where",
+    ]),
+    ("columns = { in = \"query\", name = \"_col\", style = \"repeat\" }", "columns = [{ in = \"query\", name = \"a\", group = \"x\" }]", &[
+        "20:48: unknown group `x`",
+    ]),
+    ("columns = { in = \"query\", name = \"_col\", style = \"repeat\" }", "columns = { in = \"header\", name = \"x-cols\", style = \"repeat\", separator = \";\" }", &[
+        "20:53: `style` is csv in a header",
+        "20:75: `separator` is a comma in a header",
+    ]),
+    ("scope = [\"1001\"]", "scope = [\"1001\", \"1002\"]", &[
+    ]),
+    ("backend_path = \"/affiliates/leads.json\"", "backend_path = \"/a/{scope}/x\"\nmethods = []", &[
+        "12:11: names no method, so nobody could call the report",
+    ]),
+    ("url = \"http://127.0.0.1:8001\"", "url = \"http://127.0.0.1:8001\"\nquery = { _col = \"a\" }\nheaders = { x-a = \"b\" }", &[
+        "22:11: the credential of the backend sets the query parameter `_col` too",
+    ]),
+    ("listen = [\"127.0.0.1:0\"]", "listen = []\ntoken_in = [\"query:_col\", \"header:authorization\", \"bearer\"]\ntrusted_proxies = [\"unix\"]\nproxy_protocol = \"required\"\nworkers = -1\nlimits = { header_bytes = \"1B\", headers = 0, idle_timeout = \"0s\" }", &[
+        "3:10: is empty",
+        "4:51: a token would be read twice from this place",
+        "5:20: unix sockets are not supported yet",
+        "6:18: only \"off\" is supported yet",
+        "7:11: expected 0 to 1024, found -1",
+        "8:27: expected 1024B to 1048576B",
+        "8:43: expected 1 to 1000, found 0",
+        "8:61: must be at least 1ms",
+        "25:11: `_col` holds the client's token (`token_in`)",
+    ]),
+    ("[reports.leads.request]", "[reports.leads.parameters]\na = { type = \"date\", default = \"yesterday\", max = 3 }\nb = { type = \"integer\", min = 5, max = 4 }\nc = { column = \"contry\", one_of = [] }\n\"json:x\" = {}\nformat = {}\n[reports.leads.request]\nspans = [{ from = \"a\", to = \"b\", max = \"0s\" }]", &[
+        "20:32: `yesterday`: expected a date such as 2026-01-31, \"today\" or \"-30d\"",
+        "20:51: `max` is for type integer only",
+        "21:40: `max` is below `min`, 5",
+        "22:16: unknown column `contry` (did you mean `country`?)",
+        "22:35: names no value",
+        "23:1: `json:x`: expected a JSON Pointer (RFC 6901): empty, or parts that each begin with `/`",
+        "25:1: `parameters` and `output_parameter` both read the query parameter `format`",
+        "26:29: `b` is neither a date nor a datetime",
+        "26:40: must be at least 1000ms",
+    ]),
+    ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nsuccess = { at = \"/rows/0\", equals = [] }\nalso = [\"/rows\"]", &[
+        "23:1: `header` is missing",
+        "26:18: `success` and `rows` stand at one place, or one inside the other",
+        "26:38: names no value, so every answer would be a failure",
+        "27:9: `also` and `rows` stand at one place, or one inside the other",
+    ]),
+    ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nheader = \"columns\"\nshape = \"bare\"\npass_headers = { request = [\"Cookie\"], response = [\"set-cookie\", \"connection\"] }\ndelimiter = \";\"", &[
+        "26:10: `columns`: expected \"first\" or a JSON Pointer such as /columns",
+        "27:9: only \"same\" is supported yet",
+        "28:29: `Cookie`: this header never reaches the backend",
+        "28:52: `set-cookie`: this header never reaches the client as the backend sends it",
+        "28:66: `connection`: this header frames the message or is set by the gate itself",
+        "29:13: `delimiter` is for csv answers only",
+    ]),
+    ("[employees.jane]", "[reports.two]\npermission = \"get_leads_report\"\npath = \"/api/v1/reports/leads\"\ncolumns = { a = {} }\nrequest.scope = \"public\"\n[employees.jane]", &[
+        "27:16: `get_leads_report` is granted without one column of the report `two`",
+        "50:8: path `/api/v1/reports/leads` is defined twice (the first stands at 10:8)",
+    ]),
+    ("[affiliates.acme]", "[affiliates.\"a b\"]\n[affiliates.acme]", &[
+        "34:13: `a b` is not a name: expected 1 to 64 of A-Z a-z 0-9 _ . - (not starting with . or -), and not `_gate`",
+    ]),
+    ("kind = \"ib\"", "[affiliates.acme.credentials.legcy]\nheaders = { x = \"y\" }\n[affiliates.acme.credentials.legacy]\n[affiliates.eve]", &[
+        "36:30: unknown backend `legcy` (did you mean `legacy`?)",
+        "38:1: needs `headers` or `query`",
+        "34:13: warning: `acme` has no `allowed_ips`, so nobody can use its tokens",
+    ]),
+    ("[server]", "[admin]\nlisten = \"0.0.0.0:8080\"\nhosts = [\"A:1\", \"::1\"]\nallowed_ips = [\"10.0.0.0/8\"]\n[reload]\nmax_removed = \"101%\"\n[log]\nformat = \"xml\"\n[server]\nlisten = [\"127.0.0.1:8080\"]\n[x.y]", &[
+        "3:10: [server] listens here: the admin endpoints need an address of their own",
+        "4:10: `A:1`: expected a host name without a port",
+        "4:17: `::1`: expected a host name without a port",
+        "7:15: `101%`: is more than 100%",
+        "9:10: expected \"json\" or \"text\", found `xml`",
+        "12:2: unknown key `x` (expected one of: include, server, reload, admin, log, backends, reports, roles, affiliates, employees, test)",
+    ]),
+    ("[employees.jane]", "[[test]]\nas = \"acme\"\nfrom = \"1.2.3.4\"\nrequest = \"GET /x\"\nexpect = \"ip_not_alowed\"\nbackend_json = { x = 1 }\n[[test]]\nas = \"acme\"\nexpect = \"token_expired\"\nbackend_path = \"/x\"\nfrom = \"1\"\nrequest = \"GET /x\"\n[employees.jane]", &[
+        "52:10: expected \"allow\" or a code of an answer, found `ip_not_alowed` (did you mean `ip_not_allowed`?)",
+        "53:18: `x`: expected a JSON Pointer (RFC 6901): empty, or parts that each begin with `/`",
+        "57:16: `backend_path` cannot be looked at when a refusal is expected",
+        "58:8: `1`: expected an IP address",
+    ]),
+];
 
 #[test]
 fn each_mistake_is_named_at_its_place() {

@@ -74,13 +74,13 @@ fn load_text(text: &str) -> Result<Loaded, Box<Rejected>> {
 }
 
 /// The problems of a text, each as `line:column: message`.
-#[track_caller]
 fn problems(text: &str) -> Vec<String> {
-    let report = match load_text(text) {
-        Ok(loaded) => loaded.warnings,
-        Err(rejected) => rejected.report,
+    let (report, sources) = match load_text(text) {
+        Ok(loaded) => (loaded.warnings, loaded.sources),
+        Err(rejected) => (rejected.report, rejected.sources),
     };
-    report.lines().map(|line| line.split_once(".toml:").unwrap().1.to_owned()).collect()
+    let file = format!("{}:", sources.files().next().unwrap().display());
+    report.lines().map(|line| line.replace(&file, "")).collect()
 }
 
 #[test]
@@ -315,4 +315,91 @@ fn a_missing_main_file_is_named_and_watched() {
     assert_eq!(rejected.report.errors(), 1);
     assert!(rejected.report.lines().next().unwrap().contains("none.toml:1:1: "));
     assert_eq!(rejected.sources.folders(), [folder.path()]);
+}
+
+#[test]
+fn one_id_stands_in_a_path() {
+    let text = SIMPLE.replace("/affiliates/leads.json", "/a/{scope}/leads.json");
+    assert_eq!(problems(&text), [] as [String; 0]);
+    #[rustfmt::skip]
+    let cases = [
+        ("[\"1001\", \"7\"]", "38:18: report `leads` takes one id, in its path; several cannot stand there"),
+        ("[\"a/b\"]", "38:10: this id holds more than letters, digits and ._~-, and stands inside a path or text (report `leads`)"),
+        ("[\"..\"]", "38:10: this id holds more than letters, digits and ._~-, and stands inside a path or text (report `leads`)"),
+    ];
+    for (scope, expected) in cases {
+        assert_eq!(problems(&text.replace("[\"1001\"]", scope)), [expected], "{scope}");
+    }
+}
+
+#[test]
+fn the_example_says_what_it_means() {
+    use crate::domain::dialect::*;
+    let policy = load_text(EXAMPLE).unwrap().policy;
+    let report =
+        |name: &str| policy.reports.iter().find(|(_, report)| report.name.as_str() == name).unwrap().1;
+    let names = |name: &str, slot: &ColumnSlot| {
+        let columns = slot.takes.iter().map(|at| report(name).catalogue.get(*at).unwrap().name.to_string());
+        columns.collect::<Vec<_>>()
+    };
+    let at = |text: &str| Pointer::parse(text).unwrap();
+
+    let leads = report("leads");
+    assert_eq!((leads.request.body, leads.backend_method.as_str()), (BodyKind::None, "GET"));
+    assert!(leads.methods.get && leads.methods.head && !leads.methods.post);
+    assert_eq!(leads.request.ask, leads.request.columns);
+    assert_eq!(leads.request.spans[0].max_seconds, 366 * 86_400);
+    assert_eq!(leads.request.output_parameter.as_deref(), Some("format"));
+    let ParameterDefault::Today { offset_days: -30 } = leads.request.parameters[0].default.clone().unwrap()
+    else {
+        panic!("{:?}", leads.request.parameters[0]);
+    };
+    assert_eq!(leads.request.parameters[5].backend, Place::Query("campaign_name".into()));
+    let ResponseDialect::Json(json) = &leads.response else { panic!() };
+    assert_eq!((&json.rows, &*json.also), (&at("/rows"), &[at("/totals")][..]));
+    assert_eq!(*json.success.as_ref().unwrap().equals, [Scalar::Boolean(true), Scalar::Number(1.0)]);
+
+    let commissions = report("commissions");
+    assert_eq!((commissions.request.body, commissions.backend_method.as_str()), (BodyKind::Json, "POST"));
+    assert!(commissions.methods.get && !commissions.methods.head && commissions.methods.post);
+    let slots: Vec<_> = commissions.request.columns.iter().map(|slot| names("commissions", slot)).collect();
+    assert_eq!(slots, [["date", "country"], ["clicks", "commission"]]);
+    let ScopeRule::Slots(scope) = &commissions.request.scope else { panic!() };
+    assert!(
+        matches!(&scope[0].place, ScopePlace::Append { item, allow, .. } if item.len() == 2 && allow.len() == 1)
+    );
+
+    let clicks = report("clicks");
+    let flags = ListStyle::Flags { prefix: "ck_".into(), value: "1".into() };
+    assert_eq!(clicks.request.columns[0].place, ColumnPlace::Form { name: "".into(), style: flags });
+    assert_eq!(clicks.response, ResponseDialect::Csv(CsvDialect { delimiter: b';' }));
+    let ScopeRule::Slots(scope) = &clicks.request.scope else { panic!() };
+    assert_eq!(scope[0].all.as_deref(), Some("0"));
+
+    let payments = report("payments");
+    let place = ScopePlace::Path { parameter: "affiliate_id".into() };
+    assert_eq!(payments.request.scope, ScopeRule::Slots([ScopeSlot { place, all: None }].into()));
+    let ColumnPlace::Query { name, .. } = &payments.request.ask[0].place else { panic!() };
+    assert_eq!((&**name, payments.request.columns.len()), ("columns", 0));
+}
+
+#[test]
+fn own_credentials_are_merged_over_the_backend() {
+    let text = SIMPLE
+        .replace("[backends.legacy]", "[backends.legacy]\nheaders = { x-key = \"shared\", x-app = \"gate\" }")
+        .replace(
+            "[[affiliates.acme.tokens]]",
+            "[affiliates.acme.credentials.legacy]\nheaders = { X-Key = { file = \"acme.key\" } }\n[[affiliates.acme.tokens]]",
+        );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reportgate.toml");
+    std::fs::write(folder.path().join("acme.key"), "own\r\n").unwrap();
+    std::fs::write(&path, text).unwrap();
+    let loaded = load(&path, NOW).map_err(|r| r.report.render(false)).unwrap();
+    let (_, own) = &loaded.policy.principals[0].credentials[0];
+    let pairs: Vec<_> =
+        own.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(pairs, [("x-app", "gate"), ("x-key", "own")]);
+    assert!(own.headers.iter().all(|(_, value)| value.is_sensitive()));
+    assert_eq!(loaded.sources.files().count(), 2);
 }
