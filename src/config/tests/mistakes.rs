@@ -221,7 +221,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "3:10: is empty",
         "4:51: a token would be read twice from this place",
         "5:20: unix sockets are not supported yet",
-        "6:18: only \"off\" is supported yet",
+        "6:18: anything other than \"off\" is not supported yet",
         "7:11: expected 0 to 1024, found -1",
         "8:27: expected 1024B to 1048576B",
         "8:43: expected 1 to 1000, found 0",
@@ -247,7 +247,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nheader = \"columns\"\nshape = \"bare\"\npass_headers = { request = [\"Cookie\"], response = [\"set-cookie\", \"connection\"] }\ndelimiter = \";\"", &[
         "26:10: `columns`: expected \"first\" or a JSON Pointer such as /columns",
-        "27:9: only \"same\" is supported yet",
+        "27:9: anything other than \"same\" is not supported yet",
         "28:29: `Cookie`: this header never reaches the backend",
         "28:52: `set-cookie`: this header never reaches the client as the backend sends it",
         "28:66: `connection`: this header frames the message or is set by the gate itself",
