@@ -196,7 +196,7 @@ fn config(families: &mut Vec<MetricFamily>, sources: &Sources) {
     for (name, help, value) in gauges {
         families.push(family(name, help, MetricType::GAUGE, vec![gauge(value, &[])]));
     }
-    let results = [("published", reload.published), ("failed", reload.failed), ("held", reload.held_count)];
+    let results = [("published", generation), ("failed", reload.failed)];
     let results = results.iter().map(|(result, count)| counter(*count, &[("result", result)])).collect();
     families.push(family("config_reloads_total", "Reloads by result.", MetricType::COUNTER, results));
 }

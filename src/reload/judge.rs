@@ -110,7 +110,7 @@ impl fmt::Display for Loss {
         write!(
             f,
             "it would remove {} of {} active tokens, more than `reload.max_removed` allows; \
-             SIGHUP or `reportgate confirm` puts it in force",
+             SIGHUP or a POST to /confirm on [admin] puts it in force",
             self.removed, self.active
         )
     }

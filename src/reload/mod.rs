@@ -71,12 +71,8 @@ pub struct ReloadStatus {
     pub restart_needed: Vec<&'static str>,
     /// Cases of the config in force that fail.
     pub tests_failing: usize,
-    /// How many reloads were published, the first load included.
-    pub published: u64,
-    /// How many failed, the held ones included.
+    /// How many failed since the start, the held ones included.
     pub failed: u64,
-    /// How many were held.
-    pub held_count: u64,
 }
 
 /// Loads configs and puts them in force.
@@ -131,9 +127,7 @@ impl Reloader {
             held: None,
             restart_needed: Vec::new(),
             tests_failing,
-            published: 1,
             failed: 0,
-            held_count: 0,
         };
         let reader = writer.reader();
         let work = Work {
@@ -240,10 +234,9 @@ impl Reloader {
             let why = loss.to_string();
             tracing::warn!("config held, the one in force stays: {why}");
             let mut status = self.status_lock();
-            let (failed, held_count) = (status.failed + 1, status.held_count + 1);
+            let failed = status.failed + 1;
             let (problems, held) = (Vec::new(), Some(why));
-            *status =
-                ReloadStatus { ok: false, at: now, problems, held, failed, held_count, ..status.clone() };
+            *status = ReloadStatus { ok: false, at: now, problems, held, failed, ..status.clone() };
         }
         work.refused = Some(Refused { hash, why: Vec::new() });
         Outcome::Held
@@ -256,8 +249,8 @@ impl Reloader {
         let old = {
             // Whoever sees the new generation, sees its status.
             let mut status = self.status_lock();
-            let (restart_needed, published) = (restart_needed.clone(), status.published + 1);
-            *status = ReloadStatus { restart_needed, tests_failing, published, ..succeeded(&status, now) };
+            let restart_needed = restart_needed.clone();
+            *status = ReloadStatus { restart_needed, tests_failing, ..succeeded(&status, now) };
             work.writer.publish(policy, sources.hash().into(), now)
         };
         let generation = old.generation + 1;

@@ -105,39 +105,30 @@ fn outcomes_follow_the_files() {
     use Trigger::{Asked, Watched};
     let (twenty, nine, ten, broken) = (config(0..20), config(11..20), config(10..20), "[server");
     let cut = config(0..12);
-    type Step<'c> = (&'c str, Trigger, Outcome, bool, u64, u64);
+    type Step<'c> = (&'c str, Trigger, Outcome, bool, u64);
     #[rustfmt::skip]
     let cases: [(&str, &[Step<'_>]); 7] = [
-        // name                      file, trigger, outcome, ok, failed, held
-        ("nothing changed", &[(&twenty, Watched, Unchanged, true, 0, 0), (&twenty, Asked, Unchanged, true, 0, 0)]),
-        ("the limit is reached", &[(&ten, Watched, Published(2), true, 0, 0), (&ten, Watched, Unchanged, true, 0, 0)]),
-        ("the limit is passed, then back", &[(&nine, Watched, Held, false, 1, 1), (&nine, Watched, Held, false, 1, 1),
-            (&twenty, Watched, Unchanged, true, 1, 1)]),
-        ("held, then asked for", &[(&nine, Watched, Held, false, 1, 1), (&nine, Asked, Published(2), true, 1, 1)]),
-        ("held, then changed", &[(&nine, Watched, Held, false, 1, 1), (&ten, Watched, Published(2), true, 1, 1)]),
-        ("broken, then mended", &[(broken, Watched, Failed, false, 1, 0), (broken, Watched, Failed, false, 1, 0),
-            (broken, Asked, Failed, false, 2, 0), (&twenty, Watched, Unchanged, true, 2, 0)]),
-        ("cut at a table, then completed", &[(&cut, Watched, Unsettled, true, 0, 0), (&cut, Asked, Unsettled, true, 0, 0),
-            (&twenty, Watched, Unchanged, true, 0, 0)]),
+        // name                      file, trigger, outcome, ok, failed
+        ("nothing changed", &[(&twenty, Watched, Unchanged, true, 0), (&twenty, Asked, Unchanged, true, 0)]),
+        ("the limit is reached", &[(&ten, Watched, Published(2), true, 0), (&ten, Watched, Unchanged, true, 0)]),
+        ("the limit is passed, then back", &[(&nine, Watched, Held, false, 1), (&nine, Watched, Held, false, 1),
+            (&twenty, Watched, Unchanged, true, 1)]),
+        ("held, then asked for", &[(&nine, Watched, Held, false, 1), (&nine, Asked, Published(2), true, 1)]),
+        ("held, then changed", &[(&nine, Watched, Held, false, 1), (&ten, Watched, Published(2), true, 1)]),
+        ("broken, then mended", &[(broken, Watched, Failed, false, 1), (broken, Watched, Failed, false, 1),
+            (broken, Asked, Failed, false, 2), (&twenty, Watched, Unchanged, true, 2)]),
+        ("cut at a table, then completed", &[(&cut, Watched, Unsettled, true, 0), (&cut, Asked, Unsettled, true, 0),
+            (&twenty, Watched, Unchanged, true, 0)]),
     ];
     for (name, steps) in cases {
         let running = Running::start(&twenty);
-        for (step, (file, trigger, outcome, ok, failed, held)) in steps.iter().enumerate() {
+        for (step, (file, trigger, outcome, ok, failed)) in steps.iter().enumerate() {
             running.write(file);
             assert_eq!(running.reloader.reload(*trigger), *outcome, "{name}, step {step}");
             let status = running.reloader.status();
-            assert_eq!(
-                (status.ok, status.failed, status.held_count),
-                (*ok, *failed, *held),
-                "{name}, step {step}"
-            );
+            assert_eq!((status.ok, status.failed), (*ok, *failed), "{name}, step {step}");
             assert_eq!(status.held.is_some(), *outcome == Held, "{name}, step {step}");
             assert_eq!(!status.problems.is_empty(), *outcome == Failed, "{name}, step {step}");
-            assert_eq!(
-                status.published,
-                running.reloader.reader().current().generation,
-                "{name}, step {step}"
-            );
         }
     }
 }
