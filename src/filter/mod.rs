@@ -85,6 +85,12 @@ impl Filter {
         Self { format, failure: None }
     }
 
+    /// Whether every byte passes as it is: callers may spare the copy.
+    #[must_use]
+    pub fn is_opaque(&self) -> bool {
+        matches!(self.format, Format::Opaque)
+    }
+
     /// Takes the next bytes of the answer, in whatever pieces, and appends what may leave to `out`.
     ///
     /// # Errors

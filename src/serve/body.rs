@@ -152,7 +152,6 @@ fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &Backe
 pub(super) struct Cut {
     incoming: Incoming,
     filter: Filter,
-    out: Vec<u8>,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
     /// Reached when no piece of the body came for `body_timeout`.
@@ -171,7 +170,7 @@ pub(super) enum Prefetched {
 impl Cut {
     pub(super) fn new(incoming: Incoming, filter: Filter, lease: Lease) -> Self {
         let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
-        Self { incoming, filter, out: Vec::new(), lease: Some(lease), deadline }
+        Self { incoming, filter, lease: Some(lease), deadline }
     }
 
     /// How many columns the backend sent that were cut so far.
@@ -200,40 +199,42 @@ impl Cut {
 
     /// The next bytes that may leave, never empty; `None` after the last.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
-        loop {
-            if self.lease.is_none() {
-                return Poll::Ready(Ok(None));
-            }
+        while let Some(lease) = &self.lease {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 ready!(self.deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(BackendError::Timeout));
             };
-            match frame {
-                Some(Ok(frame)) => self.arrived(frame)?,
-                Some(Err(error)) => return Poll::Ready(Err(BackendError::Truncated(error))),
-                None => self.ended()?,
-            }
-            if !self.out.is_empty() {
-                return Poll::Ready(Ok(Some(std::mem::take(&mut self.out).into())));
-            }
-        }
-    }
-
-    fn arrived(&mut self, frame: Frame<Bytes>) -> Result<(), BackendError> {
-        if let Some(lease) = &self.lease {
             self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
+            let leaves = match frame.transpose().map_err(BackendError::Truncated)? {
+                Some(frame) => self.arrived(frame)?,
+                None => self.ended()?,
+            };
+            if !leaves.is_empty() {
+                return Poll::Ready(Ok(Some(leaves)));
+            }
         }
-        // Trailers stay here.
-        let Ok(data) = frame.into_data() else { return Ok(()) };
-        self.out.reserve(data.len());
-        self.filter.push(&data, &mut self.out).map_err(BackendError::Filter)
+        Poll::Ready(Ok(None))
     }
 
-    fn ended(&mut self) -> Result<(), BackendError> {
-        self.filter.finish(&mut self.out).map_err(BackendError::Filter)?;
+    /// What may leave of a piece of the body.
+    fn arrived(&mut self, frame: Frame<Bytes>) -> Result<Bytes, BackendError> {
+        // Trailers stay here.
+        let Ok(data) = frame.into_data() else { return Ok(Bytes::new()) };
+        if self.filter.is_opaque() {
+            return Ok(data);
+        }
+        let mut leaves = Vec::with_capacity(data.len());
+        self.filter.push(&data, &mut leaves).map_err(BackendError::Filter)?;
+        Ok(leaves.into())
+    }
+
+    /// What may leave at the end, where the connection is handed back.
+    fn ended(&mut self) -> Result<Bytes, BackendError> {
+        let mut leaves = Vec::new();
+        self.filter.finish(&mut leaves).map_err(BackendError::Filter)?;
         if let Some(lease) = self.lease.take() {
             lease.release();
         }
-        Ok(())
+        Ok(leaves.into())
     }
 }
