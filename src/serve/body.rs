@@ -154,7 +154,8 @@ pub(super) struct Cut {
     filter: Filter,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
-    /// Reached when no piece of the body came for `body_timeout`.
+    /// Whether the backend is waited for, until `deadline` at most.
+    is_waiting: bool,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -170,7 +171,7 @@ pub(super) enum Prefetched {
 impl Cut {
     pub(super) fn new(incoming: Incoming, filter: Filter, lease: Lease) -> Self {
         let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
-        Self { incoming, filter, lease: Some(lease), deadline }
+        Self { incoming, filter, lease: Some(lease), is_waiting: false, deadline }
     }
 
     /// How many columns the backend sent that were cut so far.
@@ -201,10 +202,14 @@ impl Cut {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
         while let Some(lease) = &self.lease {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                // Counted from here: before, it may have been the client that kept us waiting.
+                if !std::mem::replace(&mut self.is_waiting, true) {
+                    self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
+                }
                 ready!(self.deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(BackendError::Timeout));
             };
-            self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
+            self.is_waiting = false;
             let leaves = match frame.transpose().map_err(BackendError::Truncated)? {
                 Some(frame) => self.arrived(frame)?,
                 None => self.ended()?,
