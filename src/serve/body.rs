@@ -140,8 +140,8 @@ fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &Backe
         match ending {
             Ok(()) => record.complete(),
             Err(error) => {
-                tracing::warn!(request_id = record.request_id(), %error, "answer broken off");
-                record.abort(error.code(), error.violation());
+                record.backend_failed(error);
+                record.abort(error.code());
             }
         }
     }

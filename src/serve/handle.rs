@@ -5,7 +5,7 @@ use super::body::{Body, Cut, Prefetched};
 use super::connection::Connection;
 use super::drain::Stage;
 use super::record::Record;
-use super::respond::{self, Failure};
+use super::respond;
 use super::shard::Shard;
 use crate::clock;
 use crate::decide::{self, BodyRule, Denial, Head};
@@ -39,15 +39,15 @@ where
         Box::new(Record::begin(shard, connection, &snapshot, Some((head.method.clone(), head.uri.clone()))));
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
     drop(snapshot);
-    let forwarded = match admitted {
-        Ok(request) => forward(shard, &request, &mut record).await.map(|answer| (request, answer)),
-        Err(denial) => Err(Failure::Denied(denial)),
+    let request = match admitted {
+        Ok(request) => request,
+        Err(denial) => return respond::refusal(&denial, record),
     };
-    match forwarded {
-        Ok((request, (from, prefetched))) => respond::success(&from, request.answer(), record, |record| {
-            Body::cut(prefetched, record, head.version)
-        }),
-        Err(failure) => respond::failure(failure, record),
+    match forward(shard, &request, &mut record).await {
+        Ok((from, begun)) => {
+            respond::success(&from, request.answer(), record, |record| Body::cut(begun, record, head.version))
+        }
+        Err(error) => respond::backend_failure(&error, record),
     }
 }
 
@@ -100,7 +100,7 @@ async fn forward(
     shard: &Shard,
     request: &BackendRequest,
     record: &mut Record,
-) -> Result<(http::response::Parts, Prefetched), Failure> {
+) -> Result<(http::response::Parts, Prefetched), BackendError> {
     let began = Instant::now();
     let answered = shard.client.send(request).await;
     record.backend_duration = Some(began.elapsed());

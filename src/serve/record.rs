@@ -4,6 +4,7 @@
 //! means "the client has gone" (or the gate itself, at the very end of a drain), so that
 //! whatever ends a request, even a dropped future, is recorded.
 
+use super::backend::BackendError;
 use super::connection::Connection;
 use super::drain::Stage;
 use super::shard::Shard;
@@ -112,9 +113,16 @@ impl Record {
         self.answer = Some((status.as_u16(), outcome));
     }
 
-    /// The answer is one for a backend that broke its dialect.
-    pub(crate) fn violation(&mut self, kind: Option<&'static str>) {
-        self.violation = kind;
+    /// The backend gave no answer that may be passed on, or no whole one: said once, for the operator.
+    pub(crate) fn backend_failed(&mut self, error: &BackendError) {
+        self.violation = error.violation();
+        tracing::warn!(
+            request_id = self.request_id(),
+            report = self.facts.report.as_ref().map(|name| name.as_str()),
+            code = error.code().as_str(),
+            cause = std::error::Error::source(error).map(tracing::field::display),
+            "{error}"
+        );
     }
 
     /// The connection took some of the body.
@@ -129,8 +137,7 @@ impl Record {
     }
 
     /// The answer breaks off with this code; its status is already said.
-    pub(crate) fn abort(&mut self, code: Code, violation: Option<&'static str>) {
-        self.violation = violation;
+    pub(crate) fn abort(&mut self, code: Code) {
         self.answer = self.answer.map(|(status, _)| (status, Some(code)));
         self.complete();
     }

@@ -15,50 +15,15 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Why a request gets no report.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The gate refuses it.
-    Denied(Denial),
-    /// The backend gave no answer that may be passed on.
-    Backend(BackendError),
+/// The answer to a request that the gate refuses.
+pub(crate) fn refusal(denial: &Denial, record: Box<Record>) -> Response<Body> {
+    problem(denial, status(denial.code), record)
 }
 
-impl From<Denial> for Failure {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
-    }
-}
-
-impl From<BackendError> for Failure {
-    fn from(error: BackendError) -> Self {
-        Self::Backend(error)
-    }
-}
-
-/// Turns a failure into an answer.
-pub(crate) fn failure(failure: Failure, mut record: Box<Record>) -> Response<Body> {
-    match failure {
-        Failure::Denied(denial) => problem(&denial, status(denial.code), record),
-        Failure::Backend(error) => {
-            report_backend(&error, &record);
-            record.violation(error.violation());
-            let status = error.status();
-            problem(&backend_denial(&error), status, record)
-        }
-    }
-}
-
-/// Says once, where it is handled, what was wrong with a backend.
-fn report_backend(error: &BackendError, record: &Record) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(
-        request_id = record.request_id(),
-        report = record.facts.report.as_ref().map(|name| name.as_str()),
-        code = error.code().as_str(),
-        cause,
-        "{error}"
-    );
+/// The answer to a request that the backend did not answer well.
+pub(crate) fn backend_failure(error: &BackendError, mut record: Box<Record>) -> Response<Body> {
+    record.backend_failed(error);
+    problem(&backend_denial(error), error.status(), record)
 }
 
 /// What a client is told of a failure of the backend: nothing of the backend's own.
