@@ -29,9 +29,11 @@ use crate::domain::pointer::Pointer;
 use crate::domain::time::Timestamp;
 use crate::policy::Policy;
 use http::{HeaderName, HeaderValue, Method};
-use problem::{Mark, Problems};
+use keys::Support;
+use problem::{Mark, Marked, Problems};
 use read::{Fields, Reader};
 use source::folder_of;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 use tables::Raw;
@@ -121,16 +123,18 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let mut sources = Sources::default();
     let mut problems = Problems::default();
     let mut raw = Raw::default();
+    let mut read = HashSet::from([path.to_path_buf()]);
     for pattern in read_file(path, &mut sources, &mut problems, &mut raw, File::Main) {
         let files = match include::files(&beside(path).join(&*pattern.value)) {
             Ok(files) => files,
             Err(error) => {
+                raw.incomplete = true;
                 problems.error(pattern.mark, error);
                 continue;
             }
         };
         for file in files {
-            if !sources.knows(&file) {
+            if read.insert(file.clone()) {
                 read_file(&file, &mut sources, &mut problems, &mut raw, File::Included(pattern.mark));
             }
         }
@@ -168,7 +172,7 @@ fn read_file(
     problems: &mut Problems,
     raw: &mut Raw,
     kind: File,
-) -> Vec<problem::Marked<Box<str>>> {
+) -> Vec<Marked<Box<str>>> {
     let (index, text) = sources.read_config(path);
     let start = Mark::new(index, &(0..0));
     let text = match text {
@@ -216,7 +220,7 @@ fn read_file(
 fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>, bool) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let readable = errors.iter().all(|error| error.message() == "duplicate key");
-    let mut lines = std::collections::HashSet::new();
+    let mut lines = HashSet::new();
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or_default();
         // One slip often makes several errors; the first of a line says it.
@@ -232,7 +236,7 @@ fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>,
     (document.into_inner(), readable)
 }
 
-fn includes(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<problem::Marked<Box<str>>> {
+fn includes(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Marked<Box<str>>> {
     let patterns = fields.read("include", |item| reader.texts(item)).unwrap_or_default();
     for pattern in &patterns {
         let pattern = reader.folder.join(&*pattern.value);
@@ -244,7 +248,8 @@ fn includes(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<problem::Marked
 fn refuse_main_tables(reader: &mut Reader<'_>, document: &DeTable<'_>) {
     for (key, _) in document {
         let name: &str = key.get_ref();
-        if keys::MAIN.key(name).is_some() && !keys::INCLUDED.contains(&name) {
+        let supported = keys::MAIN.key(name).is_some_and(|key| key.support == Support::Now);
+        if supported && !keys::INCLUDED.contains(&name) {
             let at = reader.mark(&key.span());
             reader.problems.error(at, format!("`{name}` belongs in the main file, not in an included one"));
         }

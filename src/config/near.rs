@@ -22,8 +22,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|(_, other)| other)
 }
 
-/// How many letters must be added, taken, changed or swapped (optimal string alignment); case counts half a step
-/// less than a wrong letter would, that is: nothing.
+/// How many letters must be added, taken, changed or swapped (optimal string alignment), whatever their case.
 fn distance(a: &[char], b: &str) -> usize {
     let a: Vec<char> = a.iter().map(char::to_ascii_lowercase).collect();
     let b: Vec<char> = b.chars().map(|c| c.to_ascii_lowercase()).collect();

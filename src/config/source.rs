@@ -158,11 +158,6 @@ impl Sources {
         Ok(text)
     }
 
-    /// Whether this file was read or looked for before.
-    pub(super) fn knows(&self, path: &Path) -> bool {
-        self.by_path.contains_key(path)
-    }
-
     /// Watches the folder of an include pattern.
     pub(super) fn watch(&mut self, folder: &Path) {
         self.patterns.insert(folder.to_path_buf());

@@ -225,7 +225,8 @@ fn scope_slot(reader: &mut Reader<'_>, fields: &Fields<'_>, ids: &mut IdRule) ->
     if part == In::Path {
         fields.refuse(reader, &["all"], "has no meaning in a path");
     }
-    let all = fields.read("all", |item| reader.text(item)).map(Into::into);
+    let all: Option<Box<str>> = fields.read("all", |item| reader.text(item)).map(Into::into);
+    ids.all.extend(all.clone());
     Some(ScopeSlot { place, all })
 }
 

@@ -28,12 +28,17 @@ pub(in crate::config) struct IdRule {
     pub(in crate::config) header: bool,
     /// What must not stand in an id.
     pub(in crate::config) separators: Vec<Box<str>>,
+    /// What asks for every row.
+    pub(in crate::config) all: Vec<Box<str>>,
 }
 
 impl IdRule {
     /// Why an id cannot stand in the report's requests.
     pub(in crate::config) fn refusal(&self, id: &str) -> Option<&'static str> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        if self.all.iter().any(|all| **all == *id) {
+            return Some("is what asks for every row");
+        }
         if self.plain && (!id.bytes().all(plain) || id == "." || id == "..") {
             return Some("holds more than letters, digits and ._~-, and stands inside a path or text");
         }

@@ -272,6 +272,7 @@ fn mistakes_of_included_files_name_their_file() {
     #[rustfmt::skip]
     let cases = [
         ("[server]\nworkers = 1\n", "affiliates.d/a.toml:1:2: `server` belongs in the main file, not in an included one"),
+        ("[cache]\n", "affiliates.d/a.toml:1:2: `cache` is not supported yet; remove it"),
         ("include = []\n", "affiliates.d/a.toml:1:1: `include` belongs in the main file, not in an included one"),
         ("[employees.acme]\n", "affiliates.d/a.toml:1:12: principal `acme` is defined twice (the first stands at reportgate.toml:34:13)"),
         ("[affiliates.bob]\nrole = \"gld\"\n", "affiliates.d/a.toml:2:8: unknown role `gld` (did you mean `gold`?)"),
@@ -315,6 +316,13 @@ fn a_missing_main_file_is_named_and_watched() {
     assert_eq!(rejected.report.errors(), 1);
     assert!(rejected.report.lines().next().unwrap().contains("none.toml:1:1: "));
     assert_eq!(rejected.sources.folders(), [folder.path()]);
+}
+
+#[test]
+fn no_affiliate_has_the_id_that_means_all() {
+    let text =
+        SIMPLE.replace("name = \"affiliate_id__exact\"", "name = \"affiliate_id__exact\", all = \"1001\"");
+    assert_eq!(problems(&text), ["38:10: this id is what asks for every row (report `leads`)"]);
 }
 
 #[test]
