@@ -235,7 +235,7 @@ impl Text {
             return None;
         }
         let start = self.start(line);
-        let text = self.masked.get(start..)?.lines().next()?;
+        let text = secret::without_comment(self.masked.get(start..)?.lines().next()?);
         let within = |at: usize| at.saturating_sub(start).min(text.len());
         let (from, to) = (within(span.start), within(span.end));
         if !text.is_char_boundary(from) || !text.is_char_boundary(to) || text.is_empty() {

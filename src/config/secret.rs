@@ -44,6 +44,23 @@ pub(super) fn masked(text: &str) -> String {
     blotted(out)
 }
 
+/// A line without the comment at its end, where an old secret may stand.
+pub(super) fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in line.char_indices() {
+        match quote {
+            None if c == '#' => return line.get(..at).unwrap_or(line).trim_end(),
+            None => quote = Some(c).filter(|c| *c == '"' || *c == '\''),
+            Some('"') if escaped => escaped = false,
+            Some('"') if c == '\\' => escaped = true,
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+        }
+    }
+    line
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Secrecy {
     None,
@@ -147,6 +164,14 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(masked(text), expected, "{text}");
+        }
+        #[rustfmt::skip]
+        let lines = [
+            ("a = 1 # b", "a = 1"), ("a = \"#\" # b", "a = \"#\""), ("a = \"\\\"#\" # b", "a = \"\\\"#\""), ("a = '\\' # b", "a = '\\'"),
+            ("a = 1", "a = 1"), ("# b", ""),
+        ];
+        for (line, expected) in lines {
+            assert_eq!(without_comment(line), expected, "{line}");
         }
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert_eq!(quoted("rg_0123456789"), "`*************`");
