@@ -140,7 +140,7 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
         }
     }
     let cases = std::mem::take(&mut raw.cases);
-    let policy = check::policy(raw, &cases, now, &mut problems);
+    let policy = check::policy(raw, now, &mut problems);
     let locations = problem::locations(cases.iter().map(|case| case.mark), &sources);
     sources.seal();
     let failed = problems.errors() > 0;
@@ -148,8 +148,8 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     if failed {
         return Err(Box::new(Rejected { report, sources }));
     }
-    let placed = |(case, location): (tables::RawCase, Location)| Some(Case { location, ..case.case? });
-    let cases = cases.into_iter().zip(locations).filter_map(placed).collect();
+    let placed = |(case, location): (Marked<Case>, Location)| Case { location, ..case.value };
+    let cases = cases.into_iter().zip(locations).map(placed).collect();
     Ok(Loaded { policy, cases, warnings: report, sources })
 }
 

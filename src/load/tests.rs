@@ -55,6 +55,8 @@ fn cases_are_run_through_the_rules() {
           backend_query = { aff = '1001', _col = ['a', 'b'] }\nbackend_header = { x-aff = '1001' }", "0 failing", ""),
         ("refused as stated", "from = '192.0.2.1'\nrequest = 'GET /leads?_col=c'\nexpect = 'column_not_granted'", "0 failing", ""),
         ("from elsewhere", "from = '192.0.2.2'\nrequest = 'GET /leads'\nexpect = 'allow'", "1 failing", "found `ip_not_allowed`"),
+        ("of somebody who was removed", "from = '192.0.2.1'\nrequest = 'GET /leads'\nexpect = 'allow'\n\
+          [[test]]\nas = 'gone'\nfrom = '192.0.2.1'\nrequest = 'GET /leads'\nexpect = 'allow'", "1 failing", "there is no such holder"),
         ("refused for another reason", "from = '192.0.2.2'\nrequest = 'GET /leads?_col=c'\nexpect = 'column_not_granted'",
             "1 failing", "found `ip_not_allowed`"),
         ("a body where none is taken", "from = '192.0.2.1'\nrequest = 'GET /leads'\nbody = 'x'\nexpect = 'body_invalid'", "0 failing", ""),

@@ -6,7 +6,7 @@ mod roles;
 mod tokens;
 
 use super::problem::{Mark, Problems};
-use super::tables::{Raw, RawCase};
+use super::tables::Raw;
 use crate::domain::names::PermissionName;
 use crate::domain::time::Timestamp;
 use crate::policy::{Backend, PermissionIndex, Policy, Report, ReportIndex};
@@ -81,7 +81,7 @@ impl Reports {
 }
 
 /// Builds the policy; it is good for use only when no problem was found.
-pub(super) fn policy(mut raw: Raw, cases: &[RawCase], now: Timestamp, problems: &mut Problems) -> Policy {
+pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> Policy {
     let mut checker = Checker { problems, incomplete: raw.incomplete };
     let mut backends: Vec<Arc<Backend>> = Vec::with_capacity(raw.backends.len());
     let mut backend_names = HashMap::new();
@@ -97,11 +97,6 @@ pub(super) fn policy(mut raw: Raw, cases: &[RawCase], now: Timestamp, problems: 
     let raw_principals = std::mem::take(&mut raw.principals);
     let built = principals::build(&mut checker, raw_principals, &reports, &roles, &backends, &backend_names);
     let tokens = tokens::build(&mut checker, raw.tokens, &built, &reports, now);
-    for name in cases.iter().filter_map(|case| case.principal.as_ref()) {
-        if !built.by_id.contains_key(name.value.as_str()) {
-            checker.unknown(name.mark, "principal", name.value.as_str(), built.by_id.keys().map(|id| &**id));
-        }
-    }
     Policy {
         settings: raw.settings.settings,
         backends: backends.into(),

@@ -1,7 +1,7 @@
 //! `[[test]]`: written requests and what must come of them.
 
 use super::request::json_template;
-use super::{Fields, Item, RawCase, Reader, keys};
+use super::{Fields, Item, Reader, keys};
 use crate::config::Case;
 use crate::config::near;
 use crate::config::problem::{Location, Marked};
@@ -19,18 +19,11 @@ use toml::de::DeValue;
 const BACKEND_KEYS: [&str; 5] =
     ["backend_path", "backend_query", "backend_form", "backend_header", "backend_json"];
 
-/// Reads a case.
-pub(super) fn read(reader: &mut Reader<'_>, item: Item<'_>) -> Option<RawCase> {
+/// Reads a case; its location is not yet set.
+pub(super) fn read(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<Case>> {
     let fields = reader.fields(item, &keys::TEST)?;
-    let principal = fields.required(reader, "as").and_then(|item| {
-        let value = reader.parsed(item, PrincipalId::parse)?;
-        Some(Marked { value, mark: reader.at(item) })
-    });
-    let id = principal.as_ref().map(|principal| principal.value.clone());
-    Some(RawCase { case: read_case(reader, &fields, id), mark: fields.at, principal })
-}
-
-fn read_case(reader: &mut Reader<'_>, fields: &Fields<'_>, principal: Option<PrincipalId>) -> Option<Case> {
+    // Whether there is such a principal is no matter of the form: one that was removed fails its tests.
+    let principal = fields.required(reader, "as").and_then(|item| reader.parsed(item, PrincipalId::parse));
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| "expected an IP address");
     let from = fields.required(reader, "from").and_then(|item| reader.parsed(item, address));
     let request = fields.required(reader, "request").and_then(|item| reader.parsed(item, request));
@@ -45,9 +38,9 @@ fn read_case(reader: &mut Reader<'_>, fields: &Fields<'_>, principal: Option<Pri
     let backend_header = fields.read("backend_header", |item| self::headers(reader, item, text));
     let backend_json = fields.read("backend_json", |item| members(reader, item)).unwrap_or_default();
     let (backend_query, backend_form) =
-        (lists(reader, fields, "backend_query"), lists(reader, fields, "backend_form"));
+        (lists(reader, &fields, "backend_query"), lists(reader, &fields, "backend_form"));
     let (method, target) = request?;
-    Some(Case {
+    let case = Case {
         location: Location { file: PathBuf::new(), line: 0, column: 0 },
         principal: principal?,
         from: from?,
@@ -61,7 +54,8 @@ fn read_case(reader: &mut Reader<'_>, fields: &Fields<'_>, principal: Option<Pri
         backend_form,
         backend_header: backend_header.unwrap_or_default(),
         backend_json,
-    })
+    };
+    Some(Marked { value: case, mark: fields.at })
 }
 
 /// Reads `METHOD PATH?QUERY`.

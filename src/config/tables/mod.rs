@@ -22,10 +22,9 @@ pub(super) use request::IdRule;
 pub(super) use settings::RawSettings;
 
 use super::keys::{self, TableSpec};
-use super::problem::{Mark, Marked};
+use super::problem::Marked;
 use super::read::{Fields, Item, Reader};
 use crate::config::Case;
-use crate::domain::names::PrincipalId;
 use crate::policy::{Backend, PrincipalKind};
 use http::HeaderName;
 
@@ -38,19 +37,10 @@ pub(super) struct Raw {
     pub(super) roles: Vec<RawRole>,
     pub(super) principals: Vec<RawPrincipal>,
     pub(super) tokens: RawTokens,
-    pub(super) cases: Vec<RawCase>,
+    /// Their locations are not yet set.
+    pub(super) cases: Vec<Marked<Case>>,
     /// A file cannot be read, so that names may be unknown without being wrong.
     pub(super) incomplete: bool,
-}
-
-/// A case, its location not yet set.
-pub(super) struct RawCase {
-    /// `None`: something of it was reported.
-    pub(super) case: Option<Case>,
-    /// Where it begins.
-    pub(super) mark: Mark,
-    /// Its principal, and where the name stands.
-    pub(super) principal: Option<Marked<PrincipalId>>,
 }
 
 impl Raw {

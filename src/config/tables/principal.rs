@@ -261,7 +261,7 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     let _ = fields.read("note", |item| reader.text(item));
     let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item)).map(Box::new);
     let own_views = fields.read("columns", |item| views(reader, item));
-    warn_of_late_limits(reader, item);
+    refuse_late_limits(reader, item);
     let (Some(id), Some(digest), Some(expires)) = (id, digest, expires) else { return };
     let (Some(id_item), Some(hash_item)) = (id_item, hash_item) else { return };
     if let Some(own) = own_views {
@@ -272,8 +272,8 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     tokens.records.push(TokenRecord { id, digest, principal, created, expires, allowed_ips, views: None });
 }
 
-/// A token's own limits behind the last key that it needs would be lost by a cut there, and nothing else.
-fn warn_of_late_limits(reader: &mut Reader<'_>, item: Item<'_>) {
+/// Refuses a token's own limits behind the last key that it needs: a cut there would lose the limits alone.
+fn refuse_late_limits(reader: &mut Reader<'_>, item: Item<'_>) {
     let Some(table) = item.get_ref().as_table() else { return };
     let start = |key: &str| table.get_key_value(key).map(|(key, _)| key.span().start);
     for key in ["columns", "allowed_ips"] {
@@ -285,7 +285,7 @@ fn warn_of_late_limits(reader: &mut Reader<'_>, item: Item<'_>) {
             let message = format!(
                 "put a token's `{key}` in front of its `expires`: a file cut off in between would give it more access"
             );
-            reader.problems.warning(at, message);
+            reader.problems.error(at, message);
         }
     }
 }

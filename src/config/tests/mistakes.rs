@@ -61,8 +61,8 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "43:2: unknown key `x` (expected one of: include, server, reload, admin, log, backends, reports, roles, affiliates, employees, test)",
     ]),
     ("expires = 2027-02-20T10:15:00+01:00", "expires = 2026-02-20T10:15:00+01:00\ncolumns.leads = [\"country\"]", &[
+        "47:1: put a token's `columns` in front of its `expires`: a file cut off in between would give it more access",
         "43:6: warning: token `k7f3q9` has expired",
-        "47:1: warning: put a token's `columns` in front of its `expires`: a file cut off in between would give it more access",
     ]),
     ("hash = \"sha256:ba", "hash = \"sha256:xx", &[
         "44:8: expected sha256: and 64 hexadecimal digits",
@@ -88,7 +88,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "5:18: warning: `shutdown_grace` is shorter than the timeout of backend `legacy`: a shutdown would cut its answers",
     ]),
     ("[employees.jane]", "[[test]]\nas = \"amce\"\nfrom = \"1.2.3.4\"\nrequest = \"GET x\"\nexpect = \"alow\"\n[employees.jane]", &[
-        "49:6: unknown principal `amce` (did you mean `acme`?)",
         "51:11: `GET x`: expected METHOD PATH, such as GET /api/v1/reports/leads?from=2026-01-01",
         "52:10: expected \"allow\" or a code of an answer, found `alow` (did you mean `allow`?)",
     ]),
