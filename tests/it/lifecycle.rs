@@ -122,6 +122,35 @@ fn a_stop_waits_for_a_slow_answer_but_not_for_ever() {
 }
 
 #[test]
+fn a_request_begun_after_the_grace_is_refused() {
+    let backend = RecordingBackend::start(|received, reply| match received.query().contains("q=never") {
+        true => reply.stall(),
+        false => reply.json(ROW),
+    });
+    let mut gate = Gate::start(&Config::leads(&backend).server("shutdown_grace = \"100ms\""));
+    let request = Request::get("/leads").of("acme");
+    // The slow one keeps the gate from ending early; the others have been used and are open.
+    let mut slow = gate.client();
+    slow.send(&Request::get("/leads?q=never").of("acme").bytes());
+    let mut open: Vec<_> = std::iter::repeat_with(|| gate.client()).take(200).collect();
+    open.iter_mut().for_each(|client| assert_eq!(client.call(&request).status, 200));
+    gate.signal("TERM");
+    let refused = within(Duration::from_secs(1), || {
+        let answer = open.pop()?.try_call(&request)?;
+        (answer.status != 200).then_some(answer)
+    });
+    let refused = refused.expect("a refusal");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "draining"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.header("connection"), Some("close"));
+    assert!(slow.answer("GET").is_none(), "broken off");
+    gate.program.exit();
+    let lines = gate.program.stdout.all();
+    let draining = lines.iter().filter(|line| line.contains("\"code\":\"draining\"")).count();
+    assert_eq!((lines.len(), draining), (200 - open.len() + 200 + 1, 2), "every request has its line");
+}
+
+#[test]
 fn a_drain_is_seen_before_it_begins() {
     let backend = RecordingBackend::json(ROW);
     let mut gate = Gate::start(&Config::leads(&backend).server("drain_delay = \"1s\""));
