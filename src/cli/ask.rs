@@ -12,7 +12,6 @@ use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use reportgate::{clock, load};
-use serde::Deserialize;
 use std::error::Error;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,6 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::time::timeout;
+use toml::de::DeTable;
 
 /// From connecting to the last byte of the answer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -48,17 +48,11 @@ impl Target {
     }
 }
 
-/// The `[admin].listen` of a config's text.
+/// The `[admin].listen` of a config's text, which may have mistakes anywhere else.
 fn configured(text: &str) -> Option<SocketAddr> {
-    #[derive(Deserialize)]
-    struct File {
-        admin: Admin,
-    }
-    #[derive(Deserialize)]
-    struct Admin {
-        listen: SocketAddr,
-    }
-    toml::from_str(text).ok().map(|file: File| file.admin.listen)
+    let (document, _errors) = DeTable::parse_recoverable(text.trim_start_matches('\u{feff}'));
+    let listen = document.get_ref().get("admin")?.get_ref().get("listen")?;
+    listen.get_ref().as_str()?.parse().ok()
 }
 
 /// An address to connect to: one that listens on every interface is asked on loopback.
@@ -117,6 +111,7 @@ mod tests {
             ("[admin]", None),
             ("[server]", None),
             ("[admin", None),
+            ("[admin]\nlisten = \"127.0.0.1:9180\"\n[adnim]\n[log]\n[log]\noops", Some("127.0.0.1:9180")),
         ];
         for (text, expected) in cases {
             assert_eq!(configured(text).map(|a| a.to_string()).as_deref(), expected, "{text:?}");

@@ -220,16 +220,18 @@ fn read_file(
 fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>, bool) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let readable = errors.iter().all(|error| error.message() == "duplicate key");
-    let mut lines = HashSet::new();
+    let mut said = HashSet::new();
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or_default();
-        // One slip often makes several errors; the first of a line says it.
-        let line = text.get(..span.start).map(|before| memchr::memchr_iter(b'\n', before.as_bytes()).count());
-        if lines.insert(line) {
-            let message = match error.message() {
-                "duplicate key" => "this key is defined twice in this file".to_owned(),
-                other => other.replace('\n', "; "),
-            };
+        let message = match error.message() {
+            "duplicate key" => {
+                problems.syntax(Mark::new(file, &span), "this key is defined twice in this file");
+                continue;
+            }
+            other => other.replace('\n', "; "),
+        };
+        // One slip, such as a bracket that is never closed, makes the same error on line after line.
+        if said.insert(message.clone()) {
             problems.syntax(Mark::new(file, &span), message);
         }
     }

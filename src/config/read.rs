@@ -151,6 +151,10 @@ impl Reader<'_> {
 
     /// A duration of at least `least`.
     pub(super) fn duration(&mut self, item: Item<'_>, least: Duration) -> Option<Duration> {
+        let DeValue::String(_) = item.get_ref() else {
+            self.wrong_type(item, "a duration in quotes such as \"30s\"");
+            return None;
+        };
         let value = self.parsed(item, units::duration)?;
         if value < least {
             self.error(item, format!("must be at least {}ms", least.as_millis()));
@@ -161,6 +165,10 @@ impl Reader<'_> {
 
     /// A size of a range.
     pub(super) fn size(&mut self, item: Item<'_>, range: RangeInclusive<usize>) -> Option<usize> {
+        let DeValue::String(_) = item.get_ref() else {
+            self.wrong_type(item, "a size in quotes such as \"64KiB\"");
+            return None;
+        };
         let value = self.parsed(item, units::size)?;
         if !range.contains(&value) {
             let (from, to) = range.into_inner();

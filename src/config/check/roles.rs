@@ -7,7 +7,7 @@ use crate::config::tables::{RawRole, RawView};
 use crate::domain::column::{ColumnIndex, View};
 use crate::domain::names::PermissionName;
 use crate::policy::{PermissionIndex, ReportIndex, Views};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A role with what it inherits.
@@ -95,9 +95,10 @@ fn extend(
         columns.insert(*report, view.iter().collect());
     }
     for (report, view) in views(checker, &raw.views, reports) {
-        let known = columns.entry(report).or_default();
-        let had: HashSet<ColumnIndex> = known.iter().copied().collect();
-        known.extend(view.iter().filter(|column| !had.contains(column)));
+        // Its own order counts; what is only inherited comes behind.
+        let inherited = columns.remove(&report).unwrap_or_default();
+        let added = inherited.into_iter().filter(|column| !view.contains(*column));
+        columns.insert(report, view.iter().chain(added).collect());
     }
     let views: Vec<_> =
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
@@ -146,7 +147,7 @@ pub(super) fn check_columns(
                 views.binary_search_by_key(index, |(at, _)| *at).is_ok() || !reports.has_catalogue(*index);
             if let Some(report) = reports.get(*index).filter(|_| !seen && !checker.incomplete) {
                 let message =
-                    format!("`{}` is granted without one column of the report `{}`", name.value, report.name);
+                    format!("`{}` is granted without any column of the report `{}`", name.value, report.name);
                 checker.problems.error(name.mark, message);
             }
         }

@@ -80,7 +80,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "31:11: role `gold` extends itself",
     ]),
     ("columns.leads = [\"lead_id\", \"created_at\", \"country\"]", "", &[
-        "27:16: `get_leads_report` is granted without one column of the report `leads`",
+        "27:16: `get_leads_report` is granted without any column of the report `leads`",
         "40:9: role `standard` does not grant a column of the report `leads`",
     ]),
     ("[server]", "[admin]\nlisten = \"0.0.0.0:9180\"\n[server]\nshutdown_grace = \"5s\"", &[
@@ -253,7 +253,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "29:13: `delimiter` is for csv answers only",
     ]),
     ("[employees.jane]", "[reports.two]\npermission = \"get_leads_report\"\npath = \"/api/v1/reports/leads\"\ncolumns = { a = {} }\nrequest.scope = \"public\"\n[employees.jane]", &[
-        "27:16: `get_leads_report` is granted without one column of the report `two`",
+        "27:16: `get_leads_report` is granted without any column of the report `two`",
         "50:8: path `/api/v1/reports/leads` is defined twice (the first stands at 10:8)",
     ]),
     ("[affiliates.acme]", "[affiliates.\"a b\"]\n[affiliates.acme]", &[
