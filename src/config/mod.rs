@@ -34,6 +34,7 @@ use problem::{Mark, Marked, Problems};
 use read::{Fields, Reader};
 use source::folder_of;
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use tables::Raw;
@@ -65,6 +66,15 @@ pub struct Rejected {
     /// The files that were read or looked for, so that they can be watched until they are mended.
     pub sources: Sources,
 }
+
+impl fmt::Display for Rejected {
+    /// Every problem and warning, as people read them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report.render(false))
+    }
+}
+
+impl std::error::Error for Rejected {}
 
 /// A `[[test]]`: a written request and what must come of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -97,6 +97,15 @@ pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> P
     let raw_principals = std::mem::take(&mut raw.principals);
     let built = principals::build(&mut checker, raw_principals, &reports, &roles, &backends, &backend_names);
     let tokens = tokens::build(&mut checker, raw.tokens, &built, &reports, now);
+    if !checker.incomplete {
+        let file = Mark::new(0, &(0..0));
+        if reports.list.is_empty() {
+            checker.problems.warning(file, "there is no report, so nothing can be asked for");
+        }
+        if built.principals.is_empty() {
+            checker.problems.warning(file, "there is no affiliate or employee, so nobody can ask");
+        }
+    }
     Policy {
         settings: raw.settings.settings,
         backends: backends.into(),

@@ -83,6 +83,12 @@ impl RawSettings {
             reader.error(item, "anything other than \"off\" is not supported yet");
         }
         if let Some(header) = fields.read("client_header", |item| reader.parsed(item, client_header)) {
+            if let Some(item) = fields.get("client_header")
+                && settings.trusted_proxies.is_empty()
+            {
+                let at = reader.at(item);
+                reader.problems.warning(at, "is read from `trusted_proxies` only, and there are none");
+            }
             settings.client_header = header;
         }
         if let Some(item) = fields.get("token_in") {
@@ -217,7 +223,7 @@ fn host(text: &str) -> Result<Box<str>, &'static str> {
 }
 
 fn not_empty<T>(reader: &mut Reader<'_>, item: Item<'_>, read: Option<Vec<Marked<T>>>) -> Option<Box<[T]>> {
-    if reader.list(item).is_some_and(<[_]>::is_empty) {
+    if item.get_ref().as_array().is_some_and(|items| items.is_empty()) {
         reader.error(item, "is empty");
     }
     Some(read?.into_iter().map(|entry| entry.value).collect())
