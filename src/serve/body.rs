@@ -140,7 +140,7 @@ fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &Backe
         match ending {
             Ok(()) => record.complete(),
             Err(error) => {
-                record.backend_failed(error);
+                record.backend_failed(error, None);
                 record.abort(error.code());
             }
         }

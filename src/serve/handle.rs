@@ -47,7 +47,7 @@ where
         Ok((from, begun)) => {
             respond::success(&from, request.answer(), record, |record| Body::cut(begun, record, head.version))
         }
-        Err(error) => respond::backend_failure(&error, record),
+        Err(error) => respond::backend_failure(&error, &request, record),
     }
 }
 

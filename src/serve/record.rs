@@ -13,6 +13,7 @@ use crate::decide::Facts;
 use crate::domain::code::Code;
 use crate::domain::encode;
 use crate::policy::{LogFormat, Snapshot};
+use crate::rewrite::BackendRequest;
 use http::{Method, StatusCode, Uri};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -114,12 +115,15 @@ impl Record {
     }
 
     /// The backend gave no answer that may be passed on, or no whole one: said once, for the operator.
-    pub(crate) fn backend_failed(&mut self, error: &BackendError) {
+    pub(crate) fn backend_failed(&mut self, error: &BackendError, asked: Option<&BackendRequest>) {
         self.violation = error.violation();
+        // The query may hold the platform's credential.
+        let path = asked.and_then(|request| request.path_and_query().split('?').next());
         tracing::warn!(
             request_id = self.request_id(),
             report = self.facts.report.as_ref().map(|name| name.as_str()),
             code = error.code().as_str(),
+            backend_path = path,
             cause = std::error::Error::source(error).map(tracing::field::display),
             "{error}"
         );

@@ -8,7 +8,7 @@ use crate::domain::code::Code;
 use crate::domain::encode;
 use crate::filter::headers;
 use crate::policy::OutputFormat;
-use crate::rewrite::Answer;
+use crate::rewrite::{Answer, BackendRequest};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
@@ -21,8 +21,12 @@ pub(crate) fn refusal(denial: &Denial, record: Box<Record>) -> Response<Body> {
 }
 
 /// The answer to a request that the backend did not answer well.
-pub(crate) fn backend_failure(error: &BackendError, mut record: Box<Record>) -> Response<Body> {
-    record.backend_failed(error);
+pub(crate) fn backend_failure(
+    error: &BackendError,
+    asked: &BackendRequest,
+    mut record: Box<Record>,
+) -> Response<Body> {
+    record.backend_failed(error, Some(asked));
     problem(&backend_denial(error), error.status(), record)
 }
 
