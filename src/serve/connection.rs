@@ -25,8 +25,10 @@ const HEAD_TIMED_OUT: &[u8] =
 #[derive(Debug)]
 pub(crate) struct Connection {
     peer: IpAddr,
-    /// Requests whose answers are not yet handed over whole; with pipelining there is still one at a time.
+    /// Requests whose answers are not yet handed over whole; hyper takes one at a time.
     answering: AtomicUsize,
+    /// Requests whose answers are.
+    answered: AtomicUsize,
     /// Close by a reset, so that an answer without framing is seen to be broken.
     reset: AtomicBool,
     /// A head was begun and did not arrive in time.
@@ -38,6 +40,7 @@ impl Connection {
         Arc::new(Self {
             peer,
             answering: AtomicUsize::new(0),
+            answered: AtomicUsize::new(0),
             reset: AtomicBool::new(false),
             head_timed_out: AtomicBool::new(false),
         })
@@ -56,11 +59,7 @@ impl Connection {
     /// A request is over.
     pub(crate) fn end(&self) {
         self.answering.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether no request is under way.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.answering.load(Ordering::Relaxed) == 0
+        self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Makes the connection end in a reset.
@@ -96,6 +95,8 @@ pub(crate) struct TimedStream {
     header_timeout: Duration,
     idle_timeout: Duration,
     phase: Phase,
+    /// How many requests were answered when the phase was settled last.
+    answered: usize,
     reading: Deadline,
     write_timeout: Duration,
     /// Set while a write makes no progress.
@@ -110,6 +111,7 @@ impl TimedStream {
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             phase: Phase::Fresh,
+            answered: 0,
             reading: Deadline::after(limits.header_timeout),
             write_timeout: limits.write_timeout,
             writing: None,
@@ -117,13 +119,17 @@ impl TimedStream {
     }
 
     /// Follows the requests of the connection into the phase that counts now.
+    ///
+    /// hyper need not read while it answers, so a whole request may have come and gone since.
     fn settle_phase(&mut self) {
-        if !self.connection.is_quiet() {
+        let answered = self.connection.answered.load(Ordering::Relaxed);
+        if self.connection.answering.load(Ordering::Relaxed) > 0 {
             self.phase = Phase::Answering;
-        } else if self.phase == Phase::Answering {
+        } else if answered != self.answered {
             self.phase = Phase::Idle;
             self.reading.restart(self.idle_timeout);
         }
+        self.answered = answered;
     }
 
     /// The read deadline of a head or of an idle connection is over.

@@ -206,6 +206,29 @@ fn slow_clients_are_closed() {
 }
 
 #[test]
+fn a_connection_in_use_outlives_every_limit_of_its_parts() {
+    let backend = RecordingBackend::start(|received, reply| {
+        let slow = received.query().contains("q=slow");
+        within(Duration::from_millis(if slow { 600 } else { 0 }), || None::<()>);
+        reply.json(ROW);
+    });
+    let limits = "limits = { header_timeout = \"200ms\", idle_timeout = \"500ms\", body_timeout = \"200ms\" }";
+    let gate = Gate::start(&Config::leads(&backend).server(limits));
+    let mut client = gate.client();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1_200) {
+        assert_eq!(client.call(&Request::get("/leads").of("acme")).status, 200, "after {:?}", begun.elapsed());
+        within(Duration::from_millis(50), || None::<()>);
+    }
+    // The answer takes longer than a head may; the pause behind it longer, too, but not too long for an idle connection.
+    assert_eq!(client.call(&Request::get("/leads?q=slow").of("acme")).status, 200);
+    within(Duration::from_millis(300), || None::<()>);
+    assert_eq!(client.call(&Request::get("/leads").of("acme")).status, 200);
+    assert!(!client.closes_within(Duration::from_millis(300)), "closed before its time");
+    assert!(client.closes_within(Duration::from_millis(1_000)), "idle for too long");
+}
+
+#[test]
 fn a_byte_now_and_then_does_not_keep_a_head_alive() {
     let backend = RecordingBackend::json(ROW);
     let gate = Gate::start(&Config::leads(&backend).server("limits = { header_timeout = \"500ms\" }"));
