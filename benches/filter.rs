@@ -8,6 +8,7 @@ use reportgate::domain::column::Column;
 use reportgate::domain::dialect::{CsvDialect, JsonDialect, ResponseDialect, RowForm};
 use reportgate::domain::names::ColumnName;
 use reportgate::domain::pointer::Pointer;
+use reportgate::filter::headers::Ending;
 use reportgate::filter::{Filter, FilterPlan};
 use std::sync::Arc;
 
@@ -114,7 +115,7 @@ fn run(plan: &Arc<FilterPlan>, text: &[u8]) -> usize {
         filter.push(piece, &mut out).unwrap();
         length += out.len();
     }
-    filter.finish(&mut out).unwrap();
+    filter.finish(Ending::Framed, &mut out).unwrap();
     length + out.len()
 }
 

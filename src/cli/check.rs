@@ -123,7 +123,7 @@ mod tests {
         let accepted = accepted.unwrap_or_else(|rejected| panic!("{}", rejected.report.render(false)));
         let line =
             Summary::of(&accepted).line(Path::new("reportgate.toml"), true, accepted.warnings.warnings());
-        assert_eq!(line, "reportgate.toml: ok: 1 principal, 1 token, 1 report, 1 test, 0 warnings\n");
+        assert_eq!(line, "reportgate.toml: ok: 1 principal, 1 token, 1 report, 2 tests, 0 warnings\n");
         assert_eq!(accepted.tests_failing, 0);
     }
 

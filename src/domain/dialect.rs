@@ -185,7 +185,8 @@ pub enum ScopePlace {
         item: Box<[(Box<str>, JsonTemplate)]>,
         /// How the id is written.
         id_type: IdType,
-        /// Client items that may pass: every listed member must hold one of its texts, the others are free scalars.
+        /// Client items that may pass: every listed member must hold one of its texts; the other members of `item` are
+        /// free scalars, and there are none besides.
         allow: Box<[AllowedMember]>,
     },
     /// In a header, separated by commas.

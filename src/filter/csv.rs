@@ -7,6 +7,7 @@
 //! unless there is one column, where they are a cell.
 
 use super::FilterError;
+use super::headers::Ending;
 use super::intake::{Intake, MAX_CELLS, MAX_UNIT, TOO_LONG, TOO_MANY};
 use crate::domain::column::Column;
 use crate::domain::dialect::CsvDialect;
@@ -47,8 +48,12 @@ impl CsvFilter {
         self.intake.push(input, |text| self.records.read(text, Rest::MayCome, out))
     }
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FilterError> {
+    pub(super) fn finish(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), FilterError> {
         let rest = self.intake.finish()?;
+        if ending == Ending::Closed && !rest.is_empty() {
+            // Perhaps its last cell is only half there.
+            return Err(FilterError::Invalid("it ends within a line, and its length was not told"));
+        }
         self.records.read(&rest, Rest::IsHere, out)?;
         if self.records.header.is_none() { Err(NO_HEADER) } else { Ok(()) }
     }
@@ -277,8 +282,9 @@ fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use crate::domain::dialect::{CsvDialect, ResponseDialect};
+    use crate::filter::headers::Ending;
     use crate::filter::testing::{cut, pieces, plan, run};
-    use crate::filter::{FilterError, FilterPlan};
+    use crate::filter::{Filter, FilterError, FilterPlan};
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -341,6 +347,21 @@ mod tests {
         // a cell alone on its line
         check(&csv_plan(b',', "a"), "a,h\n1,2\n,3\n", "a\n1\n\"\"\n");
         check(&csv_plan(b',', "a"), "a\n1\n\n2", "a\n1\n\"\"\n2");
+    }
+
+    #[test]
+    fn without_a_length_the_last_line_has_to_end() {
+        let plan = csv_plan(b',', "a");
+        #[rustfmt::skip]
+        let cases = [
+            ("a,h\n1,2\n", Ending::Closed, true), ("a,h\n1,2", Ending::Closed, false), ("a,h\n\"1", Ending::Closed, false),
+            ("a,h", Ending::Closed, false), ("a,h\n1,2", Ending::Framed, true),
+        ];
+        for (text, ending, passes) in cases {
+            let (mut filter, mut out) = (Filter::new(&plan), Vec::new());
+            filter.push(text.as_bytes(), &mut out).unwrap();
+            assert_eq!(filter.finish(ending, &mut out).is_ok(), passes, "{text:?} {ending:?}");
+        }
     }
 
     #[test]

@@ -34,12 +34,21 @@ pub fn outcome(status: StatusCode) -> Result<Success, (Code, StatusCode)> {
     Err((code, StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_GATEWAY)))
 }
 
-/// Whether the body can be read: not compressed, and of one length only.
+/// How the end of a body is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By its length or its last chunk: a body that was cut off is seen to be.
+    Framed,
+    /// By the end of the connection: a body that was cut off looks whole (RFC 9112 section 6.3).
+    Closed,
+}
+
+/// Whether the body can be read, being neither compressed nor of two lengths, and how its end is told.
 ///
 /// # Errors
 /// When it has a `Content-Encoding` other than identity, a `Transfer-Encoding` other than chunked, or
 /// both a length and a transfer encoding (HTTP programs disagree about which counts).
-pub fn check_body(head: &HeaderMap) -> Result<(), FilterError> {
+pub fn check_body(head: &HeaderMap) -> Result<Ending, FilterError> {
     let mut encodings = head
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -49,11 +58,12 @@ pub fn check_body(head: &HeaderMap) -> Result<(), FilterError> {
     }
     let mut codings = head.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
+        (None, _) if head.contains_key(header::CONTENT_LENGTH) => Ok(Ending::Framed),
+        (None, _) => Ok(Ending::Closed),
         (Some(_), None) if head.contains_key(header::CONTENT_LENGTH) => {
             Err(FilterError::Invalid("the body has a length and a transfer encoding"))
         }
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(Ending::Framed),
         _ => Err(FilterError::Invalid("the body has a transfer encoding other than chunked")),
     }
 }
@@ -163,19 +173,20 @@ mod tests {
 
     #[test]
     fn bodies_are_plain_and_of_one_length() {
+        use Ending::{Closed, Framed};
         #[rustfmt::skip]
-        let cases: [(&[_], bool); 15] = [
-            (&[], true), (&[("content-length", "3")], true), (&[("transfer-encoding", "chunked")], true),
-            (&[("transfer-encoding", "Chunked")], true), (&[("content-encoding", "identity")], true),
-            (&[("content-encoding", "Identity, identity")], true), (&[("content-encoding", "gzip")], false),
-            (&[("content-encoding", "identity, gzip")], false), (&[("content-encoding", "identity"), ("content-encoding", "br")], false),
-            (&[("content-encoding", "")], false), (&[("content-length", "3"), ("transfer-encoding", "chunked")], false),
-            (&[("transfer-encoding", "gzip, chunked")], false), (&[("transfer-encoding", "identity")], false),
-            (&[("transfer-encoding", "chunked, chunked")], false),
-            (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], false),
+        let cases: [(&[_], Option<Ending>); 15] = [
+            (&[], Some(Closed)), (&[("content-length", "3")], Some(Framed)), (&[("transfer-encoding", "chunked")], Some(Framed)),
+            (&[("transfer-encoding", "Chunked")], Some(Framed)), (&[("content-encoding", "identity")], Some(Closed)),
+            (&[("content-encoding", "Identity, identity")], Some(Closed)), (&[("content-encoding", "gzip")], None),
+            (&[("content-encoding", "identity, gzip")], None), (&[("content-encoding", "identity"), ("content-encoding", "br")], None),
+            (&[("content-encoding", "")], None), (&[("content-length", "3"), ("transfer-encoding", "chunked")], None),
+            (&[("transfer-encoding", "gzip, chunked")], None), (&[("transfer-encoding", "identity")], None),
+            (&[("transfer-encoding", "chunked, chunked")], None),
+            (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], None),
         ];
-        for (lines, passes) in cases {
-            assert_eq!(check_body(&headers(lines)).is_ok(), passes, "{lines:?}");
+        for (lines, expected) in cases {
+            assert_eq!(check_body(&headers(lines)).ok(), expected, "{lines:?}");
         }
     }
 

@@ -14,6 +14,7 @@ mod testing;
 use crate::domain::column::Column;
 use crate::domain::dialect::ResponseDialect;
 use csv::{CsvFilter, CsvPlan};
+use headers::Ending;
 use json::{JsonFilter, JsonPlan};
 use std::fmt;
 use std::sync::Arc;
@@ -106,14 +107,14 @@ impl Filter {
         })
     }
 
-    /// Takes the end of the answer and appends what may still leave to `out`.
+    /// Takes the end of the answer, told in this way, and appends what may still leave to `out`.
     ///
     /// # Errors
     /// When the answer is not complete, or cannot be passed on.
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FilterError> {
+    pub fn finish(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), FilterError> {
         self.run(out, |format, out| match format {
             Format::Json(json) => json.finish(out),
-            Format::Csv(csv) => csv.finish(out),
+            Format::Csv(csv) => csv.finish(ending, out),
             Format::Opaque => Ok(()),
         })
     }

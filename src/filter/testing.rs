@@ -1,5 +1,6 @@
 //! What the tests of this room share.
 
+use super::headers::Ending;
 use super::{Filter, FilterError, FilterPlan};
 use crate::domain::column::Column;
 use crate::domain::dialect::ResponseDialect;
@@ -35,7 +36,7 @@ pub(super) fn run<'a>(
     for piece in pieces {
         filter.push(piece, &mut out)?;
     }
-    filter.finish(&mut out)?;
+    filter.finish(Ending::Framed, &mut out)?;
     Ok((out, filter.columns_removed()))
 }
 

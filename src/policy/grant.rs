@@ -55,6 +55,13 @@ impl Grant {
         }
     }
 
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        // Names, plans and tables of one column are some 400 bytes; what does not grow with them, about a KiB.
+        u32::try_from(self.view.width()).unwrap_or(u32::MAX).saturating_mul(512).saturating_add(1024)
+    }
+
     /// Fills a template in.
     #[must_use]
     pub fn fill(&self, template: &Template, scope: &str) -> String {

@@ -14,8 +14,9 @@ use arc_swap::{ArcSwap, Guard};
 use moka::sync::Cache;
 use std::sync::Arc;
 
-/// How many compiled grants a snapshot keeps; the least used go first.
-const MAX_GRANTS: u64 = 10_000;
+/// How much memory the compiled grants of a snapshot may take; the least used go first. Clients choose
+/// columns and their order, so the number of grants is theirs.
+const MAX_GRANT_BYTES: u64 = 32 << 20;
 
 /// Everything that decides.
 #[derive(Debug)]
@@ -70,7 +71,9 @@ pub struct Snapshot {
 
 impl Snapshot {
     fn new(generation: u64, policy: Policy, config_hash: Box<str>, loaded_at: Timestamp) -> Self {
-        Self { generation, policy, config_hash, loaded_at, grants: Cache::new(MAX_GRANTS) }
+        let grants = Cache::builder().max_capacity(MAX_GRANT_BYTES);
+        let grants = grants.weigher(|_, grant: &Arc<Grant>| grant.weight()).build();
+        Self { generation, policy, config_hash, loaded_at, grants }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The client's JSON body, member by member.
 
 use super::json::{Item, Member, Value};
-use super::near::fold;
+use super::near::{fold, fold_path};
 use super::place::{At, Role, role};
 use super::sent::{Reader, invalid, not_allowed, set, split_at, typed};
 use crate::decide::Denial;
@@ -68,16 +68,32 @@ impl<'a> Reader<'a> {
 
     /// Refuses reserved and forbidden names at every depth of a value that is not looked into further.
     fn check_below(&mut self, path: &mut Vec<&'a str>, item: &'a Item<'a>) -> Result<(), Denial> {
+        let mut folded = fold_path(path);
+        self.check_within(path, &mut folded, item)
+    }
+
+    /// `folded` is the path, folded once: a body may have many members deep inside of long names.
+    fn check_within(
+        &mut self,
+        path: &mut Vec<&'a str>,
+        folded: &mut String,
+        item: &'a Item<'a>,
+    ) -> Result<(), Denial> {
         for item in item.items().unwrap_or_default() {
-            self.check_below(path, item)?;
+            self.check_within(path, folded, item)?;
         }
+        let around = folded.len();
         for (name, item) in item.members().unwrap_or_default() {
+            let name_folded = fold(name);
+            folded.push('/');
+            folded.push_str(&name_folded);
             path.push(name);
-            if self.reserved().holds(At::Json(path)) {
+            if self.reserved().holds_folded(folded, &name_folded) {
                 return Err(not_allowed(At::Json(path)));
             }
-            self.check_below(path, item)?;
+            self.check_within(path, folded, item)?;
             path.pop();
+            folded.truncate(around);
         }
         Ok(())
     }
@@ -197,17 +213,17 @@ fn is_text(template: &Template, sent: &str) -> bool {
     }
 }
 
-/// Whether every listed member holds one of its texts, the others are scalars, and no name
-/// resembles one that means something.
+/// Whether every listed member holds one of its texts, the others are scalars, and each is one that the gate's
+/// own items have, too.
 fn is_allowed(own: &[(Box<str>, JsonTemplate)], allow: &[AllowedMember], members: &[Member<'_>]) -> bool {
     let listed = |allowed: &AllowedMember| {
         let sent = members.iter().find(|(name, _)| *name == *allowed.name).and_then(|(_, item)| item.text());
         sent.is_some_and(|sent| allowed.values.iter().any(|value| **value == *sent))
     };
-    let meaning = || allow.iter().map(|allowed| &*allowed.name).chain(own.iter().map(|(name, _)| &**name));
+    let known = || allow.iter().map(|allowed| &*allowed.name).chain(own.iter().map(|(name, _)| &**name));
     let plain = |(name, item): &Member<'_>| {
         let scalar = !matches!(item.value, Value::Array(_) | Value::Object(_));
-        scalar && (meaning().any(|own| own == name) || !meaning().any(|own| fold(own) == fold(name)))
+        scalar && known().any(|own| own == name)
     };
     allow.iter().all(listed) && members.iter().all(plain)
 }

@@ -102,9 +102,10 @@ pub fn rewrite(
     let body = Body::read(permit.body_kind(), body)?;
     let mut sent = Sent::read(permit, head, &body)?;
     let members = std::mem::take(&mut sent.members);
+    // First: what a filter by a hidden column may hold is hidden, too.
+    columns::check_filters(permit, &sent)?;
     let parameters = parameters::resolve(permit, &sent, now)?;
     let scope = Scope::resolve(permit, &sent)?;
-    columns::check_filters(permit, &sent)?;
     let sorts = columns::sorts(permit, &sent)?;
     let view = columns::selection(permit, &sent)?;
     let report = permit.report();

@@ -39,15 +39,21 @@ impl Reserved {
 
     /// Whether the place could be taken for a reserved one, or has a forbidden name.
     pub(super) fn holds(&self, at: At<'_>) -> bool {
-        let (whole, name) = match at {
-            At::Query(name) | At::Form(name) => (fold(name), None),
-            At::Json(path) => {
-                let tokens: Vec<_> = path.iter().map(|name| fold(name)).collect();
-                (tokens.join("/"), tokens.last().cloned())
+        match at {
+            At::Query(name) | At::Form(name) => {
+                let folded = fold(name);
+                self.holds_folded(&folded, &folded)
             }
-        };
-        let name = name.as_ref().unwrap_or(&whole);
-        self.places.iter().any(|own| is_at_or_below(&whole, own))
+            At::Json(path) => {
+                let name = path.last().map(|name| fold(name)).unwrap_or_default();
+                self.holds_folded(&fold_path(path), &name)
+            }
+        }
+    }
+
+    /// Likewise, for a place and its name that are folded already.
+    pub(super) fn holds_folded(&self, whole: &str, name: &str) -> bool {
+        self.places.iter().any(|own| is_at_or_below(whole, own))
             || self.forbidden.iter().any(|own| is_at_or_below(name, own))
     }
 }
@@ -58,6 +64,11 @@ fn is_at_or_below(name: &str, own: &str) -> bool {
 
 fn fold_pointer(pointer: &Pointer) -> String {
     pointer.tokens().map(fold).collect::<Vec<_>>().join("/")
+}
+
+/// The names of the members to step into, folded and joined by `/`.
+pub(super) fn fold_path(path: &[&str]) -> String {
+    path.iter().map(|name| fold(name)).collect::<Vec<_>>().join("/")
 }
 
 /// A name without case, spaces around it, and brackets: `a[b][]` is `a/b`.

@@ -6,6 +6,7 @@
 use super::backend::{BackendError, Lease};
 use super::record::Record;
 use crate::filter::Filter;
+use crate::filter::headers::Ending;
 use bytes::Bytes;
 use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
@@ -151,6 +152,7 @@ fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &Backe
 #[derive(Debug)]
 pub(super) struct Cut {
     incoming: Incoming,
+    ending: Ending,
     filter: Filter,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
@@ -169,9 +171,9 @@ pub(super) enum Prefetched {
 }
 
 impl Cut {
-    pub(super) fn new(incoming: Incoming, filter: Filter, lease: Lease) -> Self {
+    pub(super) fn new(incoming: Incoming, ending: Ending, filter: Filter, lease: Lease) -> Self {
         let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
-        Self { incoming, filter, lease: Some(lease), is_waiting: false, deadline }
+        Self { incoming, ending, filter, lease: Some(lease), is_waiting: false, deadline }
     }
 
     /// How many columns the backend sent that were cut so far.
@@ -236,7 +238,7 @@ impl Cut {
     /// What may leave at the end, where the connection is handed back.
     fn ended(&mut self) -> Result<Bytes, BackendError> {
         let mut leaves = Vec::new();
-        self.filter.finish(&mut leaves).map_err(BackendError::Filter)?;
+        self.filter.finish(self.ending, &mut leaves).map_err(BackendError::Filter)?;
         if let Some(lease) = self.lease.take() {
             lease.release();
         }

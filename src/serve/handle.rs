@@ -109,11 +109,12 @@ async fn forward(
     let success =
         headers::outcome(head.status).map_err(|(code, _)| BackendError::Status(code, head.status))?;
     if success == Success::WithoutBody || record.is_head() {
-        lease.release();
+        // The connection is not used again: a backend that sends a body all the same would have it read as
+        // the answer to somebody else's request.
         return Ok((head, Prefetched::Whole(Bytes::new())));
     }
-    headers::check_body(&head.headers).map_err(BackendError::Filter)?;
-    let cut = Box::new(Cut::new(incoming, Filter::new(&request.answer().grant.filter), lease));
+    let ending = headers::check_body(&head.headers).map_err(BackendError::Filter)?;
+    let cut = Box::new(Cut::new(incoming, ending, Filter::new(&request.answer().grant.filter), lease));
     Ok((head, cut.prefetch(record).await?))
 }
 

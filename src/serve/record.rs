@@ -15,6 +15,7 @@ use crate::domain::encode;
 use crate::policy::{LogFormat, Snapshot};
 use crate::rewrite::BackendRequest;
 use http::{Method, StatusCode, Uri};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -215,7 +216,7 @@ fn timestamp() -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |at| format!("{at:.3}"))
 }
 
-/// A stranger's path for the log: cut to [`MAX_PATH`] characters, without what may be a token.
+/// A stranger's path for the log: cut to [`MAX_PATH`] characters, in plain ASCII, without what may be a token.
 ///
 /// A segment is blotted out when it begins like a token of ours, when it is as long as tokens
 /// of other platforms are at least, or when it is rather long and mixes letters and digits.
@@ -223,11 +224,20 @@ fn presentable(path: &str) -> String {
     let secret = |segment: &str| {
         let has = |class: fn(&u8) -> bool| segment.as_bytes().iter().any(class);
         let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-        segment.starts_with("rg_") || segment.len() >= 20 || segment.len() >= 12 && mixed
+        segment.starts_with("rg_") || segment.len() >= 20 || segment.len() >= 8 && mixed
     };
-    let shown: Vec<_> =
-        path.split('/').map(|segment| if secret(segment) { "***" } else { segment }).collect();
-    shown.join("/").chars().take(MAX_PATH).collect()
+    let mut shown = String::new();
+    for (at, segment) in path.split('/').enumerate() {
+        if at > 0 {
+            shown.push('/');
+        }
+        if secret(segment) {
+            shown.push_str("***");
+        } else {
+            shown.extend(utf8_percent_encode(segment, CONTROLS));
+        }
+    }
+    shown.chars().take(MAX_PATH).collect()
 }
 
 /// One access line being written, in either format.
@@ -325,6 +335,8 @@ mod tests {
             ("/api/v1/reports/leads", "/api/v1/reports/leads"),
             ("/daily-performance/2026-11-22", "/daily-performance/2026-11-22"),
             ("/daily-performance-1", "/***"),
+            ("/platform/ken-s3cr3t", "/platform/***"),
+            ("/\u{9b}2J/\u{202e}", "/%C2%9B2J/%E2%80%AE"),
             ("/rg_0123456789/x", "/***/x"),
             ("/a/5f4dcc3b5aa765d61d8327deb882cf99/b", "/a/***/b"),
             ("/abcdefghijklmnopqrst", "/***"),

@@ -9,7 +9,9 @@ use crate::domain::encode;
 use crate::filter::headers;
 use crate::policy::OutputFormat;
 use crate::rewrite::{Answer, BackendRequest};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,7 +19,12 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 
 /// The answer to a request that the gate refuses.
 pub(crate) fn refusal(denial: &Denial, record: Box<Record>) -> Response<Body> {
-    problem(denial, status(denial.code), record)
+    let mut response = problem(denial, status(denial.code), record);
+    if denial.code == Code::RequestMalformed {
+        // Where this request ends is not sure, so what follows is none (RFC 9112 section 11.2).
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The answer to a request that the backend did not answer well.

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many grants a shard keeps at hand; beyond that it starts anew.
-const GRANTS_AT_HAND: usize = 1024;
+/// How much memory the grants may take that a shard keeps at hand, in bytes; beyond that it starts anew.
+const MAX_BYTES_AT_HAND: u32 = 4 << 20;
 
 /// A share of the serving.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Shard {
 #[derive(Debug, Default)]
 struct GrantsAtHand {
     generation: u64,
+    weight: u32,
     by_key: HashMap<GrantKey, Arc<Grant>>,
 }
 
@@ -84,7 +85,7 @@ impl Grants for ShardGrants<'_> {
     fn grant(&self, key: GrantKey, report: &Report) -> Arc<Grant> {
         let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
         if at_hand.generation < self.snapshot.generation {
-            *at_hand = GrantsAtHand { generation: self.snapshot.generation, by_key: HashMap::new() };
+            *at_hand = GrantsAtHand { generation: self.snapshot.generation, ..GrantsAtHand::default() };
         }
         if at_hand.generation > self.snapshot.generation {
             // A request that began before a reload: its grants die with its snapshot.
@@ -94,8 +95,10 @@ impl Grants for ShardGrants<'_> {
             return Arc::clone(grant);
         }
         let grant = self.snapshot.grant(key.clone(), report);
-        if at_hand.by_key.len() >= GRANTS_AT_HAND {
+        at_hand.weight = at_hand.weight.saturating_add(grant.weight());
+        if at_hand.weight > MAX_BYTES_AT_HAND {
             at_hand.by_key.clear();
+            at_hand.weight = grant.weight();
         }
         at_hand.by_key.insert(key, Arc::clone(&grant));
         grant

@@ -212,12 +212,18 @@ fn a_connection_in_use_outlives_every_limit_of_its_parts() {
         within(Duration::from_millis(if slow { 600 } else { 0 }), || None::<()>);
         reply.json(ROW);
     });
-    let limits = "limits = { header_timeout = \"200ms\", idle_timeout = \"500ms\", body_timeout = \"200ms\" }";
+    let limits =
+        "limits = { header_timeout = \"200ms\", idle_timeout = \"500ms\", body_timeout = \"200ms\" }";
     let gate = Gate::start(&Config::leads(&backend).server(limits));
     let mut client = gate.client();
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(1_200) {
-        assert_eq!(client.call(&Request::get("/leads").of("acme")).status, 200, "after {:?}", begun.elapsed());
+        assert_eq!(
+            client.call(&Request::get("/leads").of("acme")).status,
+            200,
+            "after {:?}",
+            begun.elapsed()
+        );
         within(Duration::from_millis(50), || None::<()>);
     }
     // The answer takes longer than a head may; the pause behind it longer, too, but not too long for an idle connection.

@@ -2,6 +2,7 @@
 
 use crate::domain::dialect::{JsonDialect, ResponseDialect, RowForm, Scalar, Success};
 use crate::domain::pointer::Pointer;
+use crate::filter::headers::Ending;
 use crate::filter::testing::{cut, plan, run};
 use crate::filter::{Filter, FilterError, FilterPlan};
 use std::sync::Arc;
@@ -325,7 +326,7 @@ fn depth_and_size_are_limited() {
         filter.push(item.as_bytes(), &mut out).unwrap();
     }
     filter.push(br#"0],"rows":[{"a":1}]}"#, &mut out).unwrap();
-    filter.finish(&mut out).unwrap();
+    filter.finish(Ending::Framed, &mut out).unwrap();
     assert_eq!(out, br#"{"rows":[{"a":1}]}"#);
 }
 
@@ -397,7 +398,7 @@ fn a_failure_lasts_and_takes_back_its_piece() {
     let mut out = b"before".to_vec();
     let failure = filter.push(br#"[{"a":1},x"#, &mut out).unwrap_err();
     assert_eq!(filter.push(br#"{"a":1}]"#, &mut out), Err(failure));
-    assert_eq!(filter.finish(&mut out), Err(failure));
+    assert_eq!(filter.finish(Ending::Framed, &mut out), Err(failure));
     assert_eq!(out, b"before");
 }
 

@@ -143,6 +143,7 @@ fn items_are_appended_to_arrays() {
         (&open, "acme", r#"{"filters":[{"type":"country","id":["DE"]}]}"#, "parameter_not_allowed json:/filters"),
         (&open, "acme", r#"{"filters":[{"type":"country","Type":"affiliate","id":"7"}]}"#, "parameter_not_allowed json:/filters"),
         (&open, "acme", r#"{"filters":[{"type":"affiliate","id":"7","x":1}]}"#, "parameter_not_allowed json:/filters"),
+        (&open, "acme", r#"{"filters":[{"type":"country","id":"DE","op":"or"}]}"#, "parameter_not_allowed json:/filters"),
         (&open, "acme", r#"{"filters":[{"id":"DE"}]}"#, "parameter_not_allowed json:/filters"),
         (&open, "acme", r#"{"filters":[1]}"#, "parameter_not_allowed json:/filters"),
         (&open, "jane", r#"{"filters":[{"type":"country","id":1.0}]}"#, r#"{"filters":[{"type":"country","id":1.0}]}"#),
