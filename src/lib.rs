@@ -32,7 +32,7 @@
 //! | floor | room | owns | must not touch |
 //! |---|---|---|---|
 //! | 0 | [`domain`] | words, valid by construction | the rest of the crate, I/O, the clock |
-//! | 0 | [`clock`] | the wall clock | |
+//! | 1 | [`clock`] | the wall clock | |
 //! | 1 | [`filter`] | what comes back: bytes in, bytes out | requests, sockets, `async` |
 //! | 2 | [`policy`] | what is allowed, immutable and indexed; the swap of snapshots | files, sockets, text |
 //! | 3 | [`config`] | from files to a policy, every problem in one report | sockets, requests |
@@ -41,7 +41,8 @@
 //! | 5 | [`load`] | the one load path: config, then its tests | sockets |
 //! | 6 | [`serve`] | sockets, time, counting | rules |
 //! | 6 | [`reload`] | watching, loading, publishing | requests |
-//! | 7 | [`admin`], [`Gate`], `cli`, `main` | the faces | rules |
+//! | 7 | [`admin`], [`Gate`] | the faces of the library | rules |
+//! | 8, 9 | `cli`, `main` | the program | rules |
 //!
 //! # What always holds
 //!
