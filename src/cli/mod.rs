@@ -1,6 +1,6 @@
 //! The command line: arguments, dispatch, exit codes.
 //!
-//! Floor 7. One file per command. Data goes to stdout and notes to stderr; the exit code is
+//! Floor 8. One file per command. Data goes to stdout and notes to stderr; the exit code is
 //! 0, 1 for a failure and 2 for wrong usage. Rules are called from here, never written here.
 
 mod ask;
