@@ -1,13 +1,14 @@
 //! The client's JSON body, member by member.
 
 use super::json::{Item, Member, Value};
-use super::near::{fold, fold_path};
+use super::near::fold_path;
 use super::place::{At, Role, role};
 use super::sent::{Reader, invalid, not_allowed, set, split_at, typed};
 use crate::decide::Denial;
 use crate::domain::code::Code;
 use crate::domain::dialect::{AllowedMember, ColumnPlace, JsonListStyle, Place, ScopePlace};
 use crate::domain::pointer::Pointer;
+use crate::domain::spelling::fold;
 use crate::domain::template::{JsonTemplate, Part, Template};
 use std::borrow::Cow;
 

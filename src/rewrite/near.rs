@@ -7,6 +7,7 @@ use super::place::At;
 use crate::decide::Permit;
 use crate::domain::dialect::{ColumnPlace, ScopePlace};
 use crate::domain::pointer::Pointer;
+use crate::domain::spelling::fold;
 
 /// The folded names that nothing else may resemble.
 #[derive(Debug)]
@@ -69,40 +70,4 @@ fn fold_pointer(pointer: &Pointer) -> String {
 /// The names of the members to step into, folded and joined by `/`.
 pub(super) fn fold_path(path: &[&str]) -> String {
     path.iter().map(|name| fold(name)).collect::<Vec<_>>().join("/")
-}
-
-/// A name without case, spaces around it, and brackets: `a[b][]` is `a/b`.
-pub(super) fn fold(name: &str) -> String {
-    let ignored = |c: char| c.is_whitespace() || c.is_control();
-    let parts = name.split(['[', ']']).map(|part| part.trim_matches(ignored)).filter(|part| !part.is_empty());
-    let mut out = String::with_capacity(name.len());
-    for part in parts {
-        if !out.is_empty() {
-            out.push('/');
-        }
-        // Upper case first: `ſ` and `K` have plain letters as their other case.
-        for c in part.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
-            out.push(if matches!(c, '.' | ' ') { '_' } else { c });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_fold_to_what_lax_programs_read() {
-        #[rustfmt::skip]
-        let cases = [
-            ("affiliate_id", "affiliate_id"), ("Affiliate_ID", "affiliate_id"), (" affiliate_id\t", "affiliate_id"),
-            ("affiliate_id[]", "affiliate_id"), ("[affiliate_id]", "affiliate_id"), ("affiliate_id[0]", "affiliate_id/0"),
-            ("affiliate.id", "affiliate_id"), ("affiliate id", "affiliate_id"), ("ſcope", "scope"), ("\u{212a}ey", "key"),
-            ("filter[Partner][]", "filter/partner"), ("", ""), ("[]", ""),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(fold(name), expected, "{name}");
-        }
-    }
 }
