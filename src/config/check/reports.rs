@@ -3,7 +3,9 @@
 use super::{Checker, Reports};
 use crate::config::problem::Mark;
 use crate::config::tables::{Raw, RawReport};
-use crate::policy::{BackendIndex, PermissionIndex, ReportIndex, TokenPlace};
+use crate::domain::spelling::fold;
+use crate::policy::{BackendIndex, ClientHeader, PermissionIndex, ReportIndex, TokenPlace};
+use http::header::AUTHORIZATION;
 use std::collections::{HashMap, HashSet};
 
 type Names<V> = HashMap<Box<str>, (V, Mark)>;
@@ -71,47 +73,66 @@ fn backend(checker: &mut Checker<'_>, raw: &RawReport, backends: &Names<usize>) 
     found
 }
 
-/// Refuses parameters and headers that a credential sets too, or that hold the client's token.
+/// Refuses parameters and headers that could be taken for those of a credential, or that the gate itself reads.
 pub(super) fn check_names(checker: &mut Checker<'_>, raw: &Raw, backends: &Names<usize>) {
-    let mut queries: HashSet<(usize, &str)> = HashSet::new();
+    let mut queries: HashMap<(usize, &str), Mark> = HashMap::new();
     let mut headers = HashSet::new();
-    let shared = raw.backends.iter().enumerate().map(|(at, backend)| (at, &backend.value.credential));
+    let shared = raw.backends.iter().enumerate();
+    let shared = shared.map(|(at, backend)| (at, &backend.value.credential, backend.mark));
     let own = raw.principals.iter().flat_map(|principal| &principal.credentials);
-    let own = own.filter_map(|own| Some((backends.get(&own.backend.value)?.0, &own.credential)));
-    for (at, credential) in shared.chain(own) {
-        queries.extend(credential.query.iter().map(|(name, _)| (at, &**name)));
+    let own =
+        own.filter_map(|own| Some((backends.get(&own.backend.value)?.0, &own.credential, own.backend.mark)));
+    for (at, credential, mark) in shared.chain(own) {
+        for (name, _) in &credential.query {
+            queries.entry((at, name)).or_insert(mark);
+        }
         headers.extend(credential.headers.iter().map(|(name, _)| (at, name)));
     }
     for report in &raw.reports {
         let only = || (backends.len() == 1).then_some(0);
         let named = report.backend.as_ref().and_then(|name| backends.get(&name.value)).map(|(at, _)| *at);
         let backend = if report.backend.is_some() { named } else { only() };
-        for (_, name) in queries.iter().filter(|(at, _)| Some(*at) == backend) {
-            if let Some(mark) = report.names.of_backend(name) {
+        for (_, name) in queries.keys().filter(|(at, _)| Some(*at) == backend) {
+            if let Some(mark) = report.claims.of_credential(name) {
                 let message = format!("the credential of the backend sets the query parameter `{name}` too");
                 checker.problems.error(mark, message);
             }
         }
         for (_, name) in headers.iter().filter(|(at, _)| Some(*at) == backend) {
-            let passed = report.report.pass_request_headers.contains(name).then_some(report.mark);
-            if let Some(mark) = report.names.of_header(name).or(passed) {
-                checker
-                    .problems
-                    .error(mark, format!("the credential of the backend sets the header `{name}` too"));
+            if let Some(mark) = report.claims.of_header(name) {
+                let message = format!("the credential of the backend sets the header `{name}` too");
+                checker.problems.error(mark, message);
             }
         }
-        for place in &raw.settings.settings.token_in {
-            let (mark, name) = match place {
-                TokenPlace::Bearer => continue,
-                TokenPlace::Query(name) => (report.names.of_client(name), &**name),
-                TokenPlace::Header(name) => {
-                    let passed = report.report.pass_request_headers.contains(name);
-                    (passed.then_some(report.mark), name.as_str())
+    }
+    check_own_places(checker, raw, &queries);
+}
+
+/// Refuses that tokens, or the client's address, stand where a report or a credential writes.
+fn check_own_places(checker: &mut Checker<'_>, raw: &Raw, queries: &HashMap<(usize, &str), Mark>) {
+    let settings = &raw.settings.settings;
+    let token = |name: &str| format!("`{name}` holds the client's token (`token_in`)");
+    for place in &settings.token_in {
+        let header = match place {
+            TokenPlace::Bearer => &AUTHORIZATION,
+            TokenPlace::Header(name) => name,
+            TokenPlace::Query(name) => {
+                let own = fold(name);
+                let same = queries.iter().filter(|((_, credential), _)| fold(credential) == own);
+                let claimed = raw.reports.iter().filter_map(|report| report.claims.of_client(name));
+                for mark in claimed.chain(same.map(|(_, mark)| *mark)) {
+                    checker.problems.error(mark, token(name));
                 }
-            };
-            if let Some(mark) = mark {
-                checker.problems.error(mark, format!("`{name}` holds the client's token (`token_in`)"));
+                continue;
             }
+        };
+        for mark in raw.reports.iter().filter_map(|report| report.claims.of_header(header)) {
+            checker.problems.error(mark, token(header.as_str()));
+        }
+    }
+    if let ClientHeader::List(name) = &settings.client_header {
+        for mark in raw.reports.iter().filter_map(|report| report.claims.of_header(name)) {
+            checker.problems.error(mark, format!("`{name}` names the client (`client_header`)"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which rule reads or writes which place of a request: no two may claim one, or one inside another.
 //!
-//! Names are compared without case and without brackets at their end, as backends that
-//! are lenient would.
+//! Names are compared as lenient programs read them ([`fold`]). What a client may send is held against scope,
+//! columns and credentials in every part of the request: many programs mix query and body.
 
 use super::Reader;
 use super::request::scope_target;
@@ -10,33 +10,51 @@ use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
 use crate::domain::dialect::{ColumnPlace, ColumnSlot, Fixed, ListStyle, Place, ScopePlace, ScopeSlot};
 use crate::domain::pointer::Pointer;
+use crate::domain::spelling::{fold, fold_header};
 use http::HeaderName;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
-/// A place, its name in the form that is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Target {
-    Query(Box<str>),
-    Form(Box<str>),
-    Json(Pointer),
-    Header(HeaderName),
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Query,
+    Form,
+    Json,
+    Header,
+}
+
+/// A place in one part of a request.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    part: Part,
+    /// As the config writes it.
+    name: Box<str>,
+    /// The names to step into, in the form that is compared: `a[b]` and `/a/b` are `a`, `b`.
+    path: Box<[Box<str>]>,
 }
 
 impl Target {
     pub(super) fn query(name: &str) -> Self {
-        Self::Query(plain(name))
+        Self { part: Part::Query, name: name.into(), path: path(name) }
     }
 
     pub(super) fn form(name: &str) -> Self {
-        Self::Form(plain(name))
+        Self { part: Part::Form, name: name.into(), path: path(name) }
+    }
+
+    pub(super) fn json(at: &Pointer) -> Self {
+        Self { part: Part::Json, name: at.to_string().into(), path: at.tokens().flat_map(path).collect() }
+    }
+
+    pub(super) fn header(name: &HeaderName) -> Self {
+        Self { part: Part::Header, name: name.as_str().into(), path: [fold_header(name).into()].into() }
     }
 
     pub(super) fn of(place: &Place) -> Self {
         match place {
             Place::Query(name) => Self::query(name),
             Place::Form(name) => Self::form(name),
-            Place::Json(at) => Self::Json(at.clone()),
+            Place::Json(at) => Self::json(at),
         }
     }
 
@@ -44,25 +62,44 @@ impl Target {
         match fixed {
             Fixed::Query(name, _) => Self::query(name),
             Fixed::Form(name, _) => Self::form(name),
-            Fixed::Json(at, _) => Self::Json(at.clone()),
+            Fixed::Json(at, _) => Self::json(at),
         }
     }
+
+    /// Whether the places are one, or one inside the other.
+    fn clashes(&self, other: &Self) -> bool {
+        self.part == other.part && self.overlaps(other)
+    }
+
+    /// Whether a program that mixes query and body could take one for the other: of a member inside a JSON
+    /// body also by its own name alone.
+    fn resembles(&self, other: &Self) -> bool {
+        let mixes = self.part != other.part && self.part != Part::Header && other.part != Part::Header;
+        let is_last = |json: &Self, other: &Self| {
+            json.part == Part::Json && json.path.last().is_some_and(|last| *other.path == [last.clone()])
+        };
+        mixes && (self.overlaps(other) || is_last(self, other) || is_last(other, self))
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.path.starts_with(&other.path) || other.path.starts_with(&self.path)
+    }
+}
+
+fn path(name: &str) -> Box<[Box<str>]> {
+    fold(name).split('/').map(Into::into).collect()
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Query(name) => write!(f, "the query parameter {}", quoted(name)),
-            Self::Form(name) => write!(f, "the form field {}", quoted(name)),
-            Self::Json(at) => write!(f, "the JSON member {}", quoted(&at.to_string())),
-            Self::Header(name) => write!(f, "the header {}", quoted(name.as_str())),
-        }
+        let part = match self.part {
+            Part::Query => "query parameter",
+            Part::Form => "form field",
+            Part::Json => "JSON member",
+            Part::Header => "header",
+        };
+        write!(f, "the {part} {}", quoted(&self.name))
     }
-}
-
-/// A name as lenient backends compare it.
-fn plain(name: &str) -> Box<str> {
-    name.strip_suffix("[]").unwrap_or(name).to_lowercase().into()
 }
 
 struct Claim {
@@ -71,33 +108,9 @@ struct Claim {
     mark: Mark,
 }
 
-/// Query parameters and headers that a report uses, in the form that is compared.
-pub(in crate::config) struct Names {
-    client_query: HashMap<Box<str>, Mark>,
-    backend_query: HashMap<Box<str>, Mark>,
-    headers: HashMap<HeaderName, Mark>,
-}
-
-impl Names {
-    /// Where clients of the report send a parameter of that name.
-    pub(in crate::config) fn of_client(&self, name: &str) -> Option<Mark> {
-        self.client_query.get(&plain(name)).copied()
-    }
-
-    /// Where the report writes a query parameter of that name.
-    pub(in crate::config) fn of_backend(&self, name: &str) -> Option<Mark> {
-        self.backend_query.get(&plain(name)).copied()
-    }
-
-    /// Where the report writes that header.
-    pub(in crate::config) fn of_header(&self, name: &HeaderName) -> Option<Mark> {
-        self.headers.get(name).copied()
-    }
-}
-
 /// What the rules of a report claim, on the client's side and on the backend's.
 #[derive(Default)]
-pub(super) struct Claims {
+pub(in crate::config) struct Claims {
     client: Vec<Claim>,
     backend: Vec<Claim>,
 }
@@ -144,7 +157,12 @@ impl Claims {
         }
     }
 
-    /// Reports places with two claims, and forbidden names that are claimed.
+    fn all(&self) -> impl Iterator<Item = &Claim> {
+        self.backend.iter().chain(&self.client)
+    }
+
+    /// Reports places with two claims, names that could be taken for scope or columns, and forbidden names
+    /// that are claimed.
     pub(super) fn check(&self, reader: &mut Reader<'_>, forbidden: &[Marked<Box<str>>]) {
         let mut reported = HashSet::new();
         for (side, verb) in [(&self.backend, "write"), (&self.client, "read")] {
@@ -158,73 +176,89 @@ impl Claims {
                 }
             }
         }
+        for (own, sent) in self.mistakable() {
+            if reported.insert((own.mark, sent.mark, own.rule, sent.rule)) {
+                let message = format!(
+                    "`{}` takes {}, which a backend could take for {} of `{}`",
+                    sent.rule, sent.target, own.target, own.rule
+                );
+                reader.problems.error(sent.mark, message);
+            }
+        }
         for name in forbidden {
-            let place = |claim: &&Claim| match &claim.target {
-                Target::Query(claimed) | Target::Form(claimed) => *claimed == plain(&name.value),
-                Target::Json(at) => at.tokens().any(|token| plain(token) == plain(&name.value)),
-                Target::Header(_) => false,
+            let forbidden = path(&name.value);
+            let is_forbidden = |claim: &&Claim| match claim.target.part {
+                Part::Query | Part::Form => claim.target.path.starts_with(&forbidden),
+                Part::Json => claim.target.path.windows(forbidden.len()).any(|part| *part == *forbidden),
+                Part::Header => false,
             };
-            if let Some(claim) = self.client.iter().find(place) {
+            if let Some(claim) = self.client.iter().find(is_forbidden) {
                 let message = format!("{} is forbidden and used by `{}`", quoted(&name.value), claim.rule);
                 reader.problems.error(name.mark, message);
             }
         }
     }
 
+    /// Scope or columns, and what clients may send in another part of the request that resembles them.
+    fn mistakable(&self) -> impl Iterator<Item = (&Claim, &Claim)> {
+        let guarded = |claim: &&Claim, sent: &Claim| match claim.rule {
+            "scope" => true,
+            // A client's own selection is the same list.
+            "columns" => sent.rule != "ask",
+            _ => false,
+        };
+        let sent = self.all().filter(|claim| !matches!(claim.rule, "scope" | "columns" | "set"));
+        sent.flat_map(move |sent| {
+            let own = self.all().filter(move |own| guarded(own, sent) && own.target.resembles(&sent.target));
+            own.map(move |own| (own, sent))
+        })
+    }
+
     /// Where something stands in a form, on either side.
     pub(super) fn in_form(&self) -> Option<Mark> {
-        self.find(|target| matches!(target, Target::Form(_)))
+        self.find(|claim| claim.target.part == Part::Form)
     }
 
     /// Where something stands in a JSON body, on either side.
     pub(super) fn in_json(&self) -> Option<Mark> {
-        self.find(|target| matches!(target, Target::Json(_)))
+        self.find(|claim| claim.target.part == Part::Json)
     }
 
-    fn find(&self, is: impl Fn(&Target) -> bool) -> Option<Mark> {
-        self.backend.iter().chain(&self.client).find(|claim| is(&claim.target)).map(|claim| claim.mark)
+    /// Where clients of the report send what could be taken for that query parameter.
+    pub(in crate::config) fn of_client(&self, name: &str) -> Option<Mark> {
+        let own = Target::query(name);
+        let taken = |claim: &&Claim| claim.target.clashes(&own) || claim.target.resembles(&own);
+        self.client.iter().find(taken).map(|claim| claim.mark)
     }
 
-    /// The names that are compared with those of credentials and tokens.
-    pub(super) fn into_names(self) -> Names {
-        let query = |claims: &[Claim]| {
-            let name = |claim: &Claim| match &claim.target {
-                Target::Query(name) => Some((name.clone(), claim.mark)),
-                Target::Form(_) | Target::Json(_) | Target::Header(_) => None,
-            };
-            claims.iter().filter_map(name).collect()
-        };
-        let header = |claim: &Claim| match &claim.target {
-            Target::Header(name) => Some((name.clone(), claim.mark)),
-            Target::Form(_) | Target::Json(_) | Target::Query(_) => None,
-        };
-        Names {
-            client_query: query(&self.client),
-            backend_query: query(&self.backend),
-            headers: self.backend.iter().filter_map(header).collect(),
-        }
+    /// Where the report writes, or clients send, what could be taken for a credential's query parameter.
+    pub(in crate::config) fn of_credential(&self, name: &str) -> Option<Mark> {
+        let own = Target::query(name);
+        self.find(|claim| claim.target.clashes(&own) || claim.rule != "set" && claim.target.resembles(&own))
+    }
+
+    /// Where the report writes, or passes on, that header.
+    pub(in crate::config) fn of_header(&self, name: &HeaderName) -> Option<Mark> {
+        let own = Target::header(name);
+        self.find(|claim| claim.target.clashes(&own))
+    }
+
+    fn find(&self, is: impl Fn(&Claim) -> bool) -> Option<Mark> {
+        self.all().find(|claim| is(claim)).map(|claim| claim.mark)
     }
 }
 
 /// Pairs of claims to one place, or to one inside the other.
 fn clashes(claims: &[Claim]) -> Vec<(&Claim, &Claim)> {
+    // In this order a place comes directly before all that stand inside it.
+    let mut claims: Vec<&Claim> = claims.iter().collect();
+    claims.sort_by_key(|claim| (claim.target.part, &claim.target.path));
     let mut found = Vec::new();
-    let mut by_target: HashMap<&Target, &Claim> = HashMap::new();
-    let mut members: Vec<(&Pointer, &Claim)> = Vec::new();
+    let mut outer: Option<&Claim> = None;
     for claim in claims {
-        if let Target::Json(at) = &claim.target {
-            members.push((at, claim));
-        } else if let Some(first) = by_target.insert(&claim.target, claim) {
-            found.push((first, claim));
-        }
-    }
-    // In this order a member comes directly before all that stand inside it.
-    members.sort_by_key(|(at, _)| *at);
-    let mut outer: Option<(&Pointer, &Claim)> = None;
-    for (at, claim) in members {
         match outer {
-            Some((around, first)) if around.contains(at) => found.push((first, claim)),
-            _ => outer = Some((at, claim)),
+            Some(first) if first.target.clashes(&claim.target) => found.push((first, claim)),
+            _ => outer = Some(claim),
         }
     }
     found
@@ -234,8 +268,8 @@ fn column_targets(slot: &ColumnSlot, all: &Catalogue) -> Vec<Target> {
     let (name, style, target): (_, _, fn(&str) -> Target) = match &slot.place {
         ColumnPlace::Query { name, style } => (name, style, Target::query),
         ColumnPlace::Form { name, style } => (name, style, Target::form),
-        ColumnPlace::Json { at, .. } => return vec![Target::Json(at.clone())],
-        ColumnPlace::Header { name } => return vec![Target::Header(name.clone())],
+        ColumnPlace::Json { at, .. } => return vec![Target::json(at)],
+        ColumnPlace::Header { name } => return vec![Target::header(name)],
     };
     match style {
         ListStyle::Flags { prefix, .. } => {

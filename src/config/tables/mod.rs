@@ -25,6 +25,7 @@ use super::keys::{self, TableSpec};
 use super::problem::Marked;
 use super::read::{Fields, Item, Reader};
 use crate::config::Case;
+use crate::domain::spelling::fold_header;
 use crate::policy::{Backend, PrincipalKind};
 use http::HeaderName;
 
@@ -165,7 +166,7 @@ const RESERVED_HEADERS: [&str; 27] = [
 /// The name of a header that the config may use.
 fn header_name(text: &str) -> Result<HeaderName, &'static str> {
     let name = HeaderName::try_from(text).map_err(|_| "expected a header name (RFC 9110)")?;
-    if RESERVED_HEADERS.contains(&name.as_str()) {
+    if RESERVED_HEADERS.contains(&&*fold_header(&name)) {
         return Err("this header frames the message or is set by the gate itself");
     }
     Ok(name)

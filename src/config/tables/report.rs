@@ -1,6 +1,6 @@
 //! `[reports.NAME]`: a route of the backend with its catalogue.
 
-use super::request::{self, IdRule, Names, Request};
+use super::request::{self, Claims, IdRule, Request};
 use super::{Fields, Item, Reader, keys, name, response};
 use crate::config::problem::{Mark, Marked};
 use crate::domain::column::{Catalogue, Column};
@@ -26,8 +26,8 @@ pub(in crate::config) struct RawReport {
     pub(in crate::config) ids: IdRule,
     /// Its catalogue was read without a problem.
     pub(in crate::config) has_catalogue: bool,
-    /// The names that it uses, to be compared with those of credentials and tokens.
-    pub(in crate::config) names: Names,
+    /// The places that it uses, to be compared with those of credentials and tokens.
+    pub(in crate::config) claims: Claims,
 }
 
 /// Reads a report. One with problems is still known by name, so that what refers to it is not reported too.
@@ -52,7 +52,8 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let catalogue = catalogue(reader, &fields);
     let has_catalogue = reader.errors() == errors && !catalogue.is_empty();
     let answers = response::read(reader, &fields, &catalogue);
-    let Request { dialect, ids, names } = request::read(reader, &fields, &catalogue, &backend_path);
+    let Request { dialect, ids, claims } =
+        request::read(reader, &fields, &catalogue, &backend_path, &answers.pass_request);
     let (methods, backend_method) = methods(reader, &fields, dialect.body);
     let report = Report {
         name,
@@ -67,11 +68,11 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         request: dialect,
         output: [output(&answers.dialect)].into(),
         response: answers.dialect,
-        pass_request_headers: answers.pass_request,
+        pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
-    Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, names })
+    Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })
 }
 
 /// The format that a backend's answers have for clients.

@@ -1,6 +1,6 @@
 //! `[reports.NAME.request]`: how the backend's requests are written, and what clients may send.
 
-use super::claims::{Claims, Target};
+use super::claims::Target;
 use super::places;
 use super::{Fields, Item, Reader, parameter, parameter_name};
 use crate::config::problem::{Mark, Marked};
@@ -11,9 +11,10 @@ use crate::domain::dialect::{
     ScopeRule, ScopeSlot, SortSlot,
 };
 use crate::domain::template::{JsonTemplate, Template};
+use http::HeaderName;
 use toml::de::DeValue;
 
-pub(in crate::config) use super::claims::Names;
+pub(in crate::config) use super::claims::Claims;
 
 /// What ids the scope places of a report can hold.
 #[derive(Debug, Default)]
@@ -42,9 +43,8 @@ impl IdRule {
         if self.plain && (!id.bytes().all(plain) || id == "." || id == "..") {
             return Some("holds more than letters, digits and ._~-, and stands inside a path or text");
         }
-        if self.number
-            && (id.parse::<i64>().is_err() || id.starts_with('+') || id.len() > 1 && id.starts_with('0'))
-        {
+        // Written back it must be the same: `-01` and `-0` would stand there as strings, or as other ids.
+        if self.number && !id.parse::<i64>().is_ok_and(|number| number.to_string() == id) {
             return Some("is not a whole number");
         }
         if self.header && !id.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
@@ -59,7 +59,7 @@ impl IdRule {
 pub(super) struct Request {
     pub(super) dialect: RequestDialect,
     pub(super) ids: IdRule,
-    pub(super) names: Names,
+    pub(super) claims: Claims,
 }
 
 /// Reads how requests are written.
@@ -68,6 +68,7 @@ pub(super) fn read(
     report: &Fields<'_>,
     catalogue: &Catalogue,
     backend_path: &Template,
+    passed: &[Marked<HeaderName>],
 ) -> Request {
     let request = report.read("request", |item| reader.fields(item, &super::keys::REQUEST));
     let fields = request.as_ref();
@@ -88,8 +89,8 @@ pub(super) fn read(
     let words = [("reject", OnExtra::Reject), ("drop", OnExtra::Drop)];
     let mut on = |key| get(key).and_then(|item| reader.choice(item, &words)).unwrap_or(OnExtra::Reject);
     let (on_extra_columns, on_unknown_parameter) = (on("on_extra_columns"), on("on_unknown_parameter"));
-    let column_quote: Box<str> =
-        get("column_quote").and_then(|item| reader.text(item)).unwrap_or_default().into();
+    let column_quote = get("column_quote").and_then(|item| reader.parsed(item, column_quote));
+    let column_quote = column_quote.unwrap_or_default();
 
     let default_ask = || {
         let place =
@@ -105,6 +106,9 @@ pub(super) fn read(
     claim_parameters(&mut claims, &sort, &allow, &parameters, &set);
     if let Some(name) = &output_parameter {
         claims.client("output_parameter", Target::query(&name.value), name.mark);
+    }
+    for name in passed {
+        claims.both("pass_headers", &Target::header(&name.value), name.mark);
     }
     claims.check(reader, &forbid);
 
@@ -127,7 +131,7 @@ pub(super) fn read(
         on_unknown_parameter,
         column_quote,
     };
-    Request { dialect, ids, names: claims.into_names() }
+    Request { dialect, ids, claims }
 }
 
 fn output_parameter(reader: &mut Reader<'_>, item: Option<Item<'_>>, at: Mark) -> Option<Marked<Box<str>>> {
@@ -139,6 +143,15 @@ fn output_parameter(reader: &mut Reader<'_>, item: Option<Item<'_>>, at: Mark) -
             value.map(|value| Marked { value, mark: reader.at(item) })
         }
     }
+}
+
+/// What stands in front of a column's name and behind it.
+fn column_quote(text: &str) -> Result<Box<str>, &'static str> {
+    let fits = |c: char| c.is_ascii_punctuation() && !"[](){}<>,;\\%&/?#".contains(c);
+    if text.chars().all(fits) {
+        return Ok(text.into());
+    }
+    Err("expected what can stand on both sides of a name, such as ' or `")
 }
 
 fn claim_parameters(
@@ -321,8 +334,8 @@ pub(super) fn scope_target(slot: &ScopeSlot) -> Target {
     match &slot.place {
         ScopePlace::Query { name, .. } => Target::query(name),
         ScopePlace::Form { name, .. } => Target::form(name),
-        ScopePlace::Json { at, .. } | ScopePlace::Append { at, .. } => Target::Json(at.clone()),
-        ScopePlace::Header { name } => Target::Header(name.clone()),
+        ScopePlace::Json { at, .. } | ScopePlace::Append { at, .. } => Target::json(at),
+        ScopePlace::Header { name } => Target::header(name),
         ScopePlace::Path { parameter } => Target::query(parameter),
     }
 }

@@ -14,7 +14,7 @@ use toml::de::DeValue;
 /// How answers are read, and which headers pass.
 pub(super) struct Answers {
     pub(super) dialect: ResponseDialect,
-    pub(super) pass_request: Box<[HeaderName]>,
+    pub(super) pass_request: Vec<Marked<HeaderName>>,
     pub(super) pass_response: Box<[HeaderName]>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
         };
         return Answers {
             dialect: ResponseDialect::Json(dialect),
-            pass_request: [].into(),
+            pass_request: Vec::new(),
             pass_response: [].into(),
         };
     };
@@ -80,13 +80,17 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
         check_output(reader, item, super::report::output(&dialect));
     }
     let passed = fields.read("pass_headers", |item| reader.fields(item, &keys::PASS_HEADERS));
-    let mut pass = |key, parse: fn(&str) -> Result<HeaderName, &'static str>| -> Box<[HeaderName]> {
+    let mut pass = |key, parse: fn(&str) -> Result<HeaderName, &'static str>| {
         let names = passed.as_ref().and_then(|fields| fields.get(key));
         let names = names.and_then(|item| reader.entries(item, |reader, item| reader.parsed(item, parse)));
-        names.unwrap_or_default().into_iter().map(|name| name.value).collect()
+        names.unwrap_or_default()
     };
     let (pass_request, pass_response) = (pass("request", request_header), pass("response", response_header));
-    Answers { dialect, pass_request, pass_response }
+    Answers {
+        dialect,
+        pass_request,
+        pass_response: pass_response.into_iter().map(|name| name.value).collect(),
+    }
 }
 
 fn format(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Format> {

@@ -5,6 +5,7 @@ use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
 use crate::domain::address::AddressRanges;
+use crate::domain::spelling::{fold, fold_header};
 use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -94,6 +95,7 @@ impl RawSettings {
         if let Some(item) = fields.get("token_in") {
             settings.token_in = token_in(reader, item).unwrap_or_default();
         }
+        refuse_tokens_of_proxies(reader, fields, settings);
         let least = Duration::ZERO;
         let read = fields.read("workers", |item| reader.count(item, 0..=1024));
         settings.workers = read.unwrap_or(settings.workers);
@@ -106,6 +108,19 @@ impl RawSettings {
         if let Some(fields) = fields.read("limits", |item| reader.fields(item, &keys::LIMITS)) {
             read_limits(reader, &fields, &mut settings.limits);
         }
+    }
+}
+
+/// Refuses that clients put their tokens where proxies name the client.
+fn refuse_tokens_of_proxies(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &Settings) {
+    let ClientHeader::List(name) = &settings.client_header else { return };
+    let holds_token = settings.token_in.iter().any(|place| match place {
+        TokenPlace::Bearer => *name == AUTHORIZATION,
+        TokenPlace::Header(own) => fold_header(own) == fold_header(name),
+        TokenPlace::Query(_) => false,
+    });
+    if let Some(item) = fields.get("client_header").filter(|_| holds_token) {
+        reader.error(item, "a token may stand in this header (`token_in`)");
     }
 }
 
@@ -164,8 +179,8 @@ fn token_in(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[TokenPlace]>
         let Some(place) = reader.parsed(item, token_place) else { continue };
         let key = match &place {
             TokenPlace::Bearer => AUTHORIZATION.to_string(),
-            TokenPlace::Header(name) => name.to_string(),
-            TokenPlace::Query(name) => format!("?{name}"),
+            TokenPlace::Header(name) => fold_header(name),
+            TokenPlace::Query(name) => format!("?{}", fold(name)),
         };
         if seen.insert(key) {
             places.push(place);

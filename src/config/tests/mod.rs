@@ -1,5 +1,6 @@
 //! Whole configs, from files to policy.
 
+mod claims;
 mod damaged;
 mod mistakes;
 
@@ -323,6 +324,24 @@ fn no_affiliate_has_the_id_that_means_all() {
     let text =
         SIMPLE.replace("name = \"affiliate_id__exact\"", "name = \"affiliate_id__exact\", all = \"1001\"");
     assert_eq!(problems(&text), ["38:10: this id is what asks for every row (report `leads`)"]);
+}
+
+#[test]
+fn ids_that_are_numbers_are_written_in_one_way() {
+    let text = SIMPLE.replace(
+        "{ in = \"query\", name = \"affiliate_id__exact\" }",
+        "{ in = \"json\", at = \"/f\", type = \"number\" }",
+    );
+    #[rustfmt::skip]
+    let cases = [
+        ("0", true), ("-1", true), ("1001", true), ("9223372036854775807", true), ("9223372036854775808", false),
+        ("-0", false), ("-01", false), ("01", false), ("00", false), ("+1", false), ("1.0", false), ("1e3", false), ("a", false),
+    ];
+    for (id, expected) in cases {
+        let found = problems(&text.replace("[\"1001\"]", &format!("[\"{id}\"]")));
+        let refused = ["38:10: this id is not a whole number (report `leads`)".to_owned()];
+        assert_eq!(found, if expected { &[][..] } else { &refused[..] }, "{id}");
+    }
 }
 
 #[test]
