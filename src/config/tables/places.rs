@@ -10,6 +10,7 @@ use crate::domain::dialect::{
     ScopeSlot, SortSlot,
 };
 use crate::domain::pointer::Pointer;
+use crate::domain::spelling::fold;
 use crate::domain::template::{JsonTemplate, Part, Template};
 use std::collections::HashSet;
 use toml::de::DeValue;
@@ -293,7 +294,10 @@ fn append_allow(
         }
         let own = appended.unwrap_or_default().iter().find(|(name, _)| **name == *entry.key);
         if let Some((_, JsonTemplate::Text(own))) = own {
-            let same = |value: &Marked<Box<str>>| own.parts() == [Part::Text(value.value.clone())];
+            let same = |value: &Marked<Box<str>>| match own.parts() {
+                [Part::Text(own)] => fold(own) == fold(&value.value),
+                _ => false,
+            };
             match values.iter().find(|value| same(value)) {
                 Some(value) => {
                     let message =

@@ -278,6 +278,25 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "57:16: `backend_path` cannot be looked at when a refusal is expected",
         "58:8: `1`: expected an IP address",
     ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]\nset = { q = \"{columns}\" }\ncolumn_quote = \"[\"", &[
+        "23:16: `[`: expected what can stand on both sides of a name, such as ' or `",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]\ncolumn_quote = \"a\"", &[
+        "22:16: `a`: expected what can stand on both sides of a name, such as ' or `",
+    ]),
+    ("scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]", "scope = { in = \"json\", at = \"/f\", append = { t = \"aff\", id = \"{scope}\" }, append_allow = { t = [\"AFF\"] } }", &[
+        "21:97: this is what the gate's own item holds, so a client could add to its scope",
+    ]),
+    ("rows = \"/rows\"", "rows = \"/data/rows\"\nalso = [\"/data\", \"/data/rows/0\", \"/data2\"]\nkeep = [\"/data2/x\"]\nrow = \"array\"\nheader = \"/data\"", &[
+        "25:9: `also` and `rows` stand at one place, or one inside the other",
+        "25:18: `also` and `rows` stand at one place, or one inside the other",
+        "26:9: `keep` and `also` stand at one place, or one inside the other",
+        "28:10: `header` and `rows` stand at one place, or one inside the other",
+        "26:9: warning: `/data2/x` passes unfiltered",
+    ]),
+    ("country = {}", "country = {}\nStat = {}\n\"Stat.payout\" = {}", &[
+        "18:1: columns `Stat` and `Stat.payout` have the same `response`, or one inside the other's",
+    ]),
 ];
 
 #[test]
