@@ -1,8 +1,10 @@
 //! Names that operators give: principals, reports, permissions, roles, backends, columns, tokens' public ids.
 //!
 //! All share one alphabet, so that a name can stand in a log line, a metric label,
-//! a path or a shell command without quoting. Names are compared byte for byte.
+//! a path or a shell command without quoting. Names are compared byte for byte. A token
+//! is no name: names are shown.
 
+use super::token;
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +15,15 @@ pub struct InvalidName;
 
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected 1 to 64 of A-Z a-z 0-9 _ . - (not starting with . or -), and not `_gate`")
+        f.write_str(
+            "expected 1 to 64 of A-Z a-z 0-9 _ . - (not starting with . or -), and not `_gate` or a token itself",
+        )
     }
 }
 
 impl std::error::Error for InvalidName {}
 
-/// Whether `text` is `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}` and not the reserved `_gate`.
+/// Whether `text` is `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`, not the reserved `_gate`, and holds no token.
 fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     let first = bytes.next();
@@ -27,6 +31,7 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         && text.len() <= 64
         && text != "_gate"
+        && !token::is_within(text)
 }
 
 macro_rules! name {
@@ -39,7 +44,7 @@ macro_rules! name {
             /// Reads a name: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`.
             ///
             /// # Errors
-            /// When the text is empty, longer than 64 bytes, holds another character or is `_gate`.
+            /// When the text is empty, longer than 64 bytes, holds another character, is `_gate` or holds a token.
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
                 if is_name(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
             }
@@ -97,6 +102,20 @@ name!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_no_name() {
+        let token = token::Token::generate(|| 7).into_secret();
+        let (typo, longer) = (token.replacen("rg_7", "rg_8", 1), format!("{token}x"));
+        #[rustfmt::skip]
+        let cases = [
+            (token.clone(), false), (format!("a.{token}"), false), (format!("rg_rg_{token}"), false), (longer, false),
+            (typo, true), ("rg_short".to_owned(), true),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(TokenId::parse(&text).is_ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn names_fit_their_alphabet() {
