@@ -1,8 +1,9 @@
 //! "Did you mean": the nearest of some known names.
 
-/// A hint at the nearest known name, or at all of them when they are few.
+/// A hint at the nearest known name, or at all of them when they are few; the same in whatever order they come.
 pub(super) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let known: Vec<&str> = known.collect();
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
     if let Some(near) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
@@ -18,7 +19,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .filter(|other| other.len().abs_diff(name.len()) <= allowed)
         .map(|other| (distance(&name, other), other))
         .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
+        .min()
         .map(|(_, other)| other)
 }
 
@@ -59,6 +60,14 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
         }
-        assert_eq!(hint("zzz", known.into_iter()).unwrap(), "expected one of: permission, path, columns");
+        assert_eq!(hint("zzz", known.into_iter()).unwrap(), "expected one of: columns, path, permission");
+    }
+
+    #[test]
+    fn hints_do_not_depend_on_the_order_of_names() {
+        for known in [["aaaa", "qqqq", "abab"], ["qqqq", "abab", "aaaa"]] {
+            assert_eq!(hint("zzz", known.into_iter()).unwrap(), "expected one of: aaaa, abab, qqqq");
+            assert_eq!(hint("aaba", known.into_iter()).unwrap(), "did you mean `aaaa`?");
+        }
     }
 }

@@ -202,7 +202,7 @@ fn ten_mistakes_are_ten_problems_each_at_its_place() {
             "33:11: unknown role `standart` (did you mean `standard`?)",
             "41:16: `203.0.113.9-203.0.113.1`: the range ends at 203.0.113.1, before its start 203.0.113.9",
             "48:11: expected a date-time with an offset, such as 2027-02-20T10:15:00Z",
-            "52:1: unknown key `kind` (expected one of: name, role, scope, permissions, allowed_ips, columns, disabled, credentials, tokens)",
+            "52:1: unknown key `kind` (expected one of: allowed_ips, columns, credentials, disabled, name, permissions, role, scope, tokens)",
         ]
     );
 }
