@@ -74,6 +74,36 @@ pub(super) enum Kind {
     Either(&'static [Self]),
 }
 
+impl Kind {
+    /// What a key of such a table holds; `None` when it has no such key, or none that this version knows.
+    pub(super) fn of_key(&self, name: &str) -> Option<&Self> {
+        let known = |key: &&Key| key.support == Support::Now;
+        self.each().find_map(|kind| {
+            if let Table(spec) = kind {
+                return spec.key(name).filter(known).map(|key| &key.kind);
+            }
+            if let Map(inner) = kind { Some(*inner) } else { matches!(kind, Any).then_some(kind) }
+        })
+    }
+
+    /// What an item of such a list is.
+    pub(super) fn of_item(&self) -> Option<&Self> {
+        self.each().find_map(|kind| {
+            if let List(inner) = kind { Some(*inner) } else { matches!(kind, Any).then_some(kind) }
+        })
+    }
+
+    /// Whether it may be neither a table nor a list.
+    pub(super) fn is_scalar(&self) -> bool {
+        self.each().any(|kind| !matches!(kind, Table(_) | Map(_) | List(_)))
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Self> {
+        let one = std::slice::from_ref(self);
+        if let Either(kinds) = self { kinds.iter() } else { one.iter() }
+    }
+}
+
 use Kind::*;
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {

@@ -21,6 +21,7 @@ mod units;
 
 pub use problem::{Location, Report};
 pub use schema::schema;
+pub(crate) use secret::blotted;
 pub use source::Sources;
 
 use crate::domain::code::Code;

@@ -1,13 +1,19 @@
 //! What must never be printed: which texts of a config are secrets, and how they are blotted out.
 //!
-//! Secret are the values of `hash`, of `headers` and of `query`, and anything that looks
-//! like a token, wherever it stands. Each of their characters becomes `*`.
+//! Secret are the values of `hash`, of `headers` and of `query`; those of keys that no table has, which
+//! may be one of these misspelt; URLs that hold more than a place; and anything that looks like a token,
+//! wherever it stands. Each of their characters becomes `*`.
 
+use super::keys::{self, Kind};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Keys whose values are secret, at any depth below.
 const SECRET_KEYS: [&str; 3] = ["hash", "headers", "query"];
+/// Keys of URLs, which should hold no more than a place.
+const URL_KEYS: [&str; 2] = ["url", "urls"];
+
+static MAIN: Kind = Kind::Table(&keys::MAIN);
 
 /// A text in quotes as a message may show it: short, on one line, no secret.
 pub(super) fn quoted(text: &str) -> String {
@@ -20,6 +26,9 @@ pub(super) fn quoted(text: &str) -> String {
         if plain(c) { short.push(c) } else { short.extend(c.escape_debug()) }
     }
     let more = if text.chars().nth(80).is_some() { "…" } else { "" };
+    if is_telling(text) {
+        short = stars(&short);
+    }
     format!("`{}{more}`", blotted(short))
 }
 
@@ -28,7 +37,7 @@ pub(super) fn masked(text: &str) -> String {
     // A text with errors gives what could be read; lines with errors are never shown.
     let (document, _) = DeTable::parse_recoverable(text);
     let mut spans = Vec::new();
-    collect(document.get_ref(), Secrecy::None, &mut spans);
+    collect(document.get_ref(), Some(&MAIN), false, &mut spans);
     spans.sort_by_key(|span| span.start);
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
@@ -37,7 +46,7 @@ pub(super) fn masked(text: &str) -> String {
             continue;
         };
         out.push_str(before);
-        blot(secret, &mut out);
+        out.push_str(&stars(secret));
         done = span.end;
     }
     out.push_str(text.get(done..).unwrap_or_default());
@@ -61,51 +70,54 @@ pub(super) fn without_comment(line: &str) -> &str {
     line
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Secrecy {
-    None,
-    /// Directly in `headers` or `query`: a key is a name, whatever it is called.
-    Named,
-    /// In `{ env = .. }` or `{ file = .. }` there, where the names are not secret, or anything else.
-    Value,
-}
-
 /// Gathers the secret values of a table; its depth is limited by the parser.
-fn collect(table: &DeTable<'_>, within: Secrecy, spans: &mut Vec<Range<usize>>) {
+///
+/// `kind` is what the table should be, `None` when nobody knows; `secret`: what its keys name is a secret.
+fn collect(table: &DeTable<'_>, kind: Option<&Kind>, secret: bool, spans: &mut Vec<Range<usize>>) {
     for (key, value) in table {
         let name: &str = key.get_ref();
-        let secrecy = match within {
-            Secrecy::None if SECRET_KEYS.contains(&name) => Secrecy::Named,
-            Secrecy::None => Secrecy::None,
-            Secrecy::Value if name == "env" || name == "file" => continue,
-            Secrecy::Named | Secrecy::Value => Secrecy::Value,
-        };
-        collect_value(value, secrecy, spans);
+        // In `{ env = .. }` and `{ file = .. }`, which have keys of their own, the names are not secret.
+        let secret = SECRET_KEYS.contains(&name) || secret && matches!(kind, Some(Kind::Map(_)));
+        let address = URL_KEYS.contains(&name)
+            && value.get_ref().as_str().is_some_and(|text| text.contains(['@', '?', '#']));
+        collect_value(value, kind.and_then(|kind| kind.of_key(name)), secret || address, spans);
     }
 }
 
-fn collect_value(value: &toml::Spanned<DeValue<'_>>, secrecy: Secrecy, spans: &mut Vec<Range<usize>>) {
+fn collect_value(
+    value: &toml::Spanned<DeValue<'_>>,
+    kind: Option<&Kind>,
+    secret: bool,
+    spans: &mut Vec<Range<usize>>,
+) {
+    let shown = !secret && kind.is_some_and(Kind::is_scalar);
     match value.get_ref() {
-        DeValue::Table(inner) => collect(inner, secrecy, spans),
-        DeValue::Array(items) => items.iter().for_each(|item| collect_value(item, secrecy, spans)),
+        DeValue::Table(inner) => collect(inner, kind, secret, spans),
+        DeValue::Array(items) => {
+            let kind = kind.and_then(Kind::of_item);
+            items.iter().for_each(|item| collect_value(item, kind, secret, spans));
+        }
+        DeValue::String(text) if shown && !is_telling(text) => {}
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) if shown => {}
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
         | DeValue::Boolean(_)
-        | DeValue::Datetime(_) => {
-            if secrecy != Secrecy::None {
-                spans.push(value.span());
-            }
-        }
+        | DeValue::Datetime(_) => spans.push(value.span()),
     }
 }
 
-fn blot(secret: &str, out: &mut String) {
-    out.extend(secret.chars().map(|c| if c == '\n' || c == '\r' { c } else { '*' }));
+/// Whether a text is a URL with a user, a password or a query, or a path with a query.
+fn is_telling(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?', '#']) || text.starts_with('/') && text.contains('?')
+}
+
+fn stars(secret: &str) -> String {
+    secret.chars().map(|c| if c == '\n' || c == '\r' { c } else { '*' }).collect()
 }
 
 /// The text with everything that looks like a token blotted out.
-fn blotted(text: String) -> String {
+pub(crate) fn blotted(text: String) -> String {
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_-+=".contains(c);
     let mut out = String::new();
     let mut rest = text.as_str();
@@ -117,7 +129,7 @@ fn blotted(text: String) -> String {
         out.push_str(before);
         if looks_like_token(word) {
             changed = true;
-            blot(word, &mut out);
+            out.push_str(&stars(word));
         } else {
             out.push_str(word);
         }
@@ -149,21 +161,34 @@ mod tests {
     fn secrets_are_blotted_out_where_they_stand() {
         #[rustfmt::skip]
         let cases = [
-            ("hash = \"sha256:12\" # x", "hash = *********** # x"),
-            ("headers = { \"x-key\" = \"s\", env = \"t\" }", "headers = { \"x-key\" = ***, env = *** }"),
-            ("query = { k = { env = \"NAME\" } }", "query = { k = { env = \"NAME\" } }"),
-            ("query = { k = { evn = \"NAME\" } }", "query = { k = { evn = ****** } }"),
-            ("[backends.a.headers]\nx = '''\ns\n'''\n", "[backends.a.headers]\nx = ***\n*\n***\n"),
-            ("note = \"abcdefghijklmnopqr12\"", "note = \"********************\""),
-            ("note = \"abcdefghijklmnopq12\"", "note = \"abcdefghijklmnopq12\""),
-            ("# rg_abcdef", "# *********"),
-            ("note = \"ftd_count_last_30_days\"", "note = \"ftd_count_last_30_days\""),
-            ("note = \"123e4567-e89b-12d3-a456\"", "note = \"***********************\""),
-            ("path = \"/api/v1/reports/leads/all\"", "path = \"/api/v1/reports/leads/all\""),
-            ("created = 2026-11-22T10:15:00Z", "created = 2026-11-22T10:15:00Z"),
+            ("[[affiliates.a.tokens]]", "hash = \"sha256:12\" # x", "hash = *********** # x"),
+            ("[backends.a]", "headers = { \"x-key\" = \"s\", env = \"t\" }", "headers = { \"x-key\" = ***, env = *** }"),
+            ("[backends.a]", "query = { k = { env = \"NAME\" } }", "query = { k = { env = \"NAME\" } }"),
+            ("[backends.a]", "query = { k = { evn = \"NAME\" } }", "query = { k = { evn = ****** } }"),
+            ("[backends.a.headers]", "x = '''\ns\n'''\n", "x = ***\n*\n***\n"),
+            ("[[affiliates.a.tokens]]", "note = \"abcdefghijklmnopqr12\"", "note = \"********************\""),
+            ("[[affiliates.a.tokens]]", "note = \"abcdefghijklmnopq12\"", "note = \"abcdefghijklmnopq12\""),
+            ("[[affiliates.a.tokens]]", "# rg_abcdef", "# *********"),
+            ("[[affiliates.a.tokens]]", "note = \"ftd_count_last_30_days\"", "note = \"ftd_count_last_30_days\""),
+            ("[[affiliates.a.tokens]]", "note = \"123e4567-e89b-12d3-a456\"", "note = \"***********************\""),
+            ("[reports.a]", "path = \"/api/v1/reports/leads/all\"", "path = \"/api/v1/reports/leads/all\""),
+            ("[reports.a]", "path = \"/leads?key=s\"", "path = **************"),
+            ("[[affiliates.a.tokens]]", "created = 2026-11-22T10:15:00Z", "created = 2026-11-22T10:15:00Z"),
+            ("[backends.a]", "url = \"http://h:80/a\"", "url = \"http://h:80/a\""),
+            ("[backends.a]", "url = \"http://u:s@h\"", "url = **************"),
+            ("[backends.a]", "url = \"u:s@h\"", "url = *******"),
+            ("[reports.a]", "title = \"http://h/?k=s\"", "title = ***************"),
+            ("[backends.a]", "haeders = { \"x-key\" = \"s\", n = 1 }", "haeders = { \"x-key\" = ***, n = * }"),
+            ("[backends.a]", "x-key = \"s\" # t", "x-key = *** # t"),
+            ("[backends.a]", "timeout = { x = \"s\" }", "timeout = { x = *** }"),
+            ("[backends.a]", "timeout = [\"s\"]", "timeout = [***]"),
+            ("[backends.a]", "http2 = true", "http2 = ****"),
+            ("[[affiliates.a.tokens]]", "token = \"s\"", "token = ***"),
+            ("[server]", "seal_key = \"s\"", "seal_key = ***"),
+            ("[bakcends.a]", "url = \"s\"", "url = ***"),
         ];
-        for (text, expected) in cases {
-            assert_eq!(masked(text), expected, "{text}");
+        for (table, text, expected) in cases {
+            assert_eq!(masked(&format!("{table}\n{text}")), format!("{table}\n{expected}"), "{text}");
         }
         #[rustfmt::skip]
         let lines = [
@@ -175,5 +200,7 @@ mod tests {
         }
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert_eq!(quoted("rg_0123456789"), "`*************`");
+        assert_eq!(quoted("http://u:s@h"), "`************`");
+        assert_eq!(quoted("/leads?key=s"), "`************`");
     }
 }

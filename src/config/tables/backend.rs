@@ -17,9 +17,9 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let name = name(reader, at, BackendName::parse);
     let fields = fields?;
     let address = match fields.get("urls") {
-        None => fields.required(reader, "url").and_then(|item| reader.parsed(item, address)),
+        None => fields.required(reader, "url").and_then(|item| url(reader, item)),
         // Reported as not supported yet.
-        Some(_) => fields.read("url", |item| reader.parsed(item, address)),
+        Some(_) => fields.read("url", |item| url(reader, item)),
     };
     let credential = credential(reader, &fields);
     let mut timeout = |key, seconds| {
@@ -61,6 +61,15 @@ impl Address {
     }
 }
 
+/// Reads a URL; one that may hold a secret is in no message.
+fn url(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Address> {
+    if reader.text(item)?.contains(['@', '?', '#']) {
+        reader.error(item, "credentials and a query do not belong in the URL; use `headers` or `query`");
+        return None;
+    }
+    reader.parsed(item, address)
+}
+
 /// Reads `http://HOST[:PORT][/PATH]`.
 fn address(text: &str) -> Result<Address, &'static str> {
     const EXPECTED: &str = "expected http://HOST, http://HOST:PORT or one with a path";
@@ -68,9 +77,6 @@ fn address(text: &str) -> Result<Address, &'static str> {
         return Err("https backends are not supported yet");
     }
     let rest = text.strip_prefix("http://").ok_or(EXPECTED)?;
-    if rest.contains('@') {
-        return Err("credentials do not belong in the URL; use `headers` or `query`");
-    }
     let at = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(at).ok_or(EXPECTED)?;
     let (host, port) = host_and_port(authority).ok_or(EXPECTED)?;

@@ -214,6 +214,10 @@ fn secrets_are_in_no_message() {
     std::fs::write(folder.path().join("key"), "zecret-in-file\nsecond line\n").unwrap();
     let text = SIMPLE
         .replace("[backends.legacy]", "[backends.legacy]\nheaders = { a = 'zecret1', b = { file = 'key' }, c = { evn = 'zecret2' } }\nquery = { a = 7777777, b = ['zecret3'] }")
+        .replace("[backends.legacy]", "[backends.legacy]\nhaeders = { a = 'zecret7' }\nx-api-key = 'zecret8'")
+        .replace("http://", "http://zecret9:pw@")
+        .replace("path = \"/api/v1/reports/leads", "path = \"/leads?zecret10")
+        .replace("id = \"k7f3q9\"", "token = 'zecret11'")
         .replace("hash = \"sha256:ba7816bf", "hash = \"zecret4")
         .replace("country = {}", "country = { title = 5 } # rg_zecret5zecret5")
         .replace("role = \"gold\"", "role = \"rg_zecret6zecret6zecret6zecret6zecret6a\"");
@@ -235,7 +239,7 @@ fn secrets_are_in_no_message() {
 fn problems_are_shown_with_their_line() {
     let rejected = load_text(&SIMPLE.replace("hash = \"sha", "hsah = \"sha")).unwrap_err();
     let shown = rejected.report.render(false);
-    let expected = "   |\n44 | hsah = \"sha256:****************************************************************\"\n   | ^^^^ did you mean `hash`?\n";
+    let expected = "   |\n44 | hsah = *************************************************************************\n   | ^^^^ did you mean `hash`?\n";
     assert!(shown.contains(expected), "{shown}");
     assert!(shown.starts_with("error: unknown key `hsah`\n"), "{shown}");
 }
