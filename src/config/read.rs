@@ -3,7 +3,7 @@
 //! A value of a wrong type, an unknown key or a bad text is a problem, and reading goes
 //! on, so that one run finds them all. Which keys a table has stands in `keys`.
 
-use super::keys::{Support, TableSpec};
+use super::keys::{self, Support, TableSpec};
 use super::near;
 use super::problem::{Mark, Marked, Problems};
 use super::secret::quoted;
@@ -250,13 +250,19 @@ impl Reader<'_> {
         spec: &'static TableSpec,
     ) -> Fields<'d> {
         let mut unknown = Vec::new();
-        for (key, _) in table {
+        for (key, value) in table {
             let name: &str = key.get_ref();
             let mark = self.mark(&key.span());
             match spec.key(name).map(|key| key.support) {
                 Some(Support::Now) => {}
                 Some(Support::Later) => {
                     self.problems.error(mark, format!("`{name}` is not supported yet; remove it"));
+                }
+                // No key of a column holds a table.
+                None if spec.name == keys::COLUMN.name && value.get_ref().is_table() => {
+                    let hint = Some("a column whose name holds a dot stands in quotes".to_owned());
+                    self.problems.error_with(mark, format!("unknown key {}", quoted(name)), hint);
+                    unknown.push(name);
                 }
                 None => {
                     let known = spec.keys.iter().filter(|key| key.support == Support::Now);

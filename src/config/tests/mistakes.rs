@@ -93,7 +93,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("country = {}", "country = {}\nStat.clicks = {}\n\"Stat.x\" = {response = \"country\"}\ny = {response = \"country.z\"}", &[
         "16:1: columns `Stat.x` and `country` have the same `response`, or one inside the other's",
-        "17:6: unknown key `clicks` (expected one of: group, request, response, title)",
+        "17:6: unknown key `clicks` (a column whose name holds a dot stands in quotes)",
         "19:1: columns `country` and `y` have the same `response`, or one inside the other's",
     ]),
     ("rows = \"/rows\"", "rows = \"/rows\"\nkeep = [\"/rows/x\", \"\"]\noutput = [\"csv\"]\nformat = \"xml\"\nheader = \"first\"", &[
