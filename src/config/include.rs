@@ -8,6 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The files that a pattern names, sorted. One without `*` and `?` names itself, whether it exists or not.
+///
+/// Folders, pipes and devices are left out, but nothing that cannot be seen, such as a link that leads
+/// nowhere: it may hold principals, and reading it will tell what is wrong.
 pub(super) fn files(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let wild = |text: &str| text.contains(['*', '?']);
     let name =
@@ -19,21 +22,17 @@ pub(super) fn files(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     if !wild(name) {
         return Ok(vec![pattern.to_path_buf()]);
     }
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("the folder cannot be read: {error}")),
-    };
+    let unreadable = |error: io::Error| format!("the folder cannot be read: {error}");
     let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| format!("the folder cannot be read: {error}"))?;
-        let file = entry.file_name();
-        let visible = file.to_str().filter(|file| !file.starts_with('.') && matches(name, file));
-        // Followed, so that a link to a file counts as one.
-        if let Some(file) = visible
-            && pattern.with_file_name(file).is_file()
-        {
-            found.push(pattern.with_file_name(file));
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.file_name();
+        let text = file.to_string_lossy();
+        if !text.starts_with('.') && matches(name, &text) {
+            let file = pattern.with_file_name(&file);
+            // Follows links.
+            if std::fs::metadata(&file).map_or(true, |metadata| metadata.is_file()) {
+                found.push(file);
+            }
         }
     }
     found.sort();
@@ -92,8 +91,23 @@ mod tests {
         let found = |pattern: &str| files(&folder.path().join(pattern));
         let at = |name: &str| folder.path().join(name);
         assert_eq!(found("*.toml").unwrap(), [at("a.toml"), at("b.toml")]);
-        assert_eq!(found("none/*.toml").unwrap(), [] as [PathBuf; 0]);
+        assert_eq!(found("*.none").unwrap(), [] as [PathBuf; 0]);
+        assert!(found("none/*.toml").unwrap_err().contains("No such file"));
         assert_eq!(found("none.toml").unwrap(), [at("none.toml")]);
         assert!(found("*/a.toml").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_seen_is_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::fs::write(at("real/f"), "").unwrap();
+        let links = [("file", "real/f"), ("folder", "real"), ("device", "/dev/null"), ("nowhere", "gone/f")];
+        for (name, target) in links {
+            std::os::unix::fs::symlink(target, at(&format!("{name}.toml"))).unwrap();
+        }
+        assert_eq!(files(&at("*.toml")).unwrap(), [at("file.toml"), at("nowhere.toml")]);
     }
 }

@@ -16,6 +16,7 @@ mod read;
 mod schema;
 mod secret;
 mod source;
+mod stamp;
 mod tables;
 mod units;
 
@@ -32,17 +33,16 @@ use crate::policy::Policy;
 use http::{HeaderName, HeaderValue, Method};
 use keys::Support;
 use problem::{Mark, Marked, Problems};
-use read::{Fields, Reader};
-use source::folder_of;
+use read::Reader;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tables::Raw;
 use toml::de::DeTable;
 
 /// How often a set of files that changes while it is read is read again.
-const MAX_TRIES: usize = 4;
+const MAX_TRIES: usize = 3;
 /// How many of a file's syntax errors are looked at.
 const MAX_SYNTAX_ERRORS: usize = 20;
 
@@ -111,19 +111,19 @@ pub struct Case {
 /// Reads, checks and builds the config at `path`, its includes and secret files.
 ///
 /// `now` tells which tokens are expired. `[[test]]` cases are read, not run. Files that change while they are read
-/// are read again, a few times.
+/// are read again, a few times; the sources tell whether they held still at last.
 ///
 /// # Errors
 /// Every problem of all files in one report.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let mut tries = 1;
     loop {
-        let result = load_once(path, now);
-        let sources = match &result {
-            Ok(loaded) => &loaded.sources,
-            Err(rejected) => &rejected.sources,
+        let mut result = load_once(path, now);
+        let sources = match &mut result {
+            Ok(loaded) => &mut loaded.sources,
+            Err(rejected) => &mut rejected.sources,
         };
-        if tries == MAX_TRIES || sources.is_settled() {
+        if sources.settle() || tries == MAX_TRIES {
             return result;
         }
         tries += 1;
@@ -134,9 +134,9 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let mut sources = Sources::default();
     let mut problems = Problems::default();
     let mut raw = Raw::default();
-    let mut read = HashSet::from([path.to_path_buf()]);
+    let mut read = HashSet::from([real(path)]);
     for pattern in read_file(path, &mut sources, &mut problems, &mut raw, File::Main) {
-        let files = match include::files(&beside(path).join(&*pattern.value)) {
+        let files = match sources.include(beside(path).join(&*pattern.value)) {
             Ok(files) => files,
             Err(error) => {
                 raw.incomplete = true;
@@ -145,8 +145,11 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
             }
         };
         for file in files {
-            if read.insert(file.clone()) {
+            if read.insert(real(&file)) {
                 read_file(&file, &mut sources, &mut problems, &mut raw, File::Included(pattern.mark));
+            } else {
+                // Another name of a file that was read; it may lead elsewhere later.
+                let _ = sources.read_config(&file);
             }
         }
     }
@@ -162,6 +165,11 @@ fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     let placed = |(case, location): (Marked<Case>, Location)| Case { location, ..case.value };
     let cases = cases.into_iter().zip(locations).map(placed).collect();
     Ok(Loaded { policy, cases, warnings: report, sources })
+}
+
+/// The one name of a file that has several, by links or dots.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or(path.to_path_buf())
 }
 
 /// Where relative paths of a file start; empty when it is named without a folder.
@@ -217,7 +225,7 @@ fn read_file(
     match kind {
         File::Main => {
             raw.settings.read(&mut reader, &fields);
-            includes(&mut reader, &fields)
+            fields.read("include", |item| reader.texts(item)).unwrap_or_default()
         }
         File::Included(_) => {
             refuse_main_tables(&mut reader, &document);
@@ -247,15 +255,6 @@ fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>,
         }
     }
     (document.into_inner(), readable)
-}
-
-fn includes(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Marked<Box<str>>> {
-    let patterns = fields.read("include", |item| reader.texts(item)).unwrap_or_default();
-    for pattern in &patterns {
-        let pattern = reader.folder.join(&*pattern.value);
-        reader.sources.watch(folder_of(&pattern));
-    }
-    patterns
 }
 
 fn refuse_main_tables(reader: &mut Reader<'_>, document: &DeTable<'_>) {

@@ -1,11 +1,12 @@
 //! The files of a config: reading them, and what is kept to see that they changed.
 //!
-//! Of every file its SHA-256 is kept. To tell a half-written file, which is a strict
-//! prefix of its older self, the older text is needed. It is kept for small config
-//! files; of others, and of secrets, only one hash per kibibyte, so that memory
-//! stays bounded. Then a shorter file counts as a prefix when all its whole blocks are
-//! the same: the bytes behind them cannot be compared, and waiting for a moment is the safe side.
+//! Of every file its SHA-256 is kept. To tell a half-written config file, which is a strict
+//! prefix of its older self, one hash per kibibyte is kept besides, and the bytes at its end.
+//! A file cut further in front than these counts as a prefix when all its whole blocks are the
+//! same: the bytes behind them cannot be compared, and waiting for a moment is the safe side.
 
+use super::include;
+use super::stamp::Stamp;
 use sha2::{Digest as _, Sha256};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
@@ -13,66 +14,63 @@ use std::fmt::Write as _;
 use std::hash::Hasher as _;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-/// The largest file that is read; offsets in it must fit 32 bits.
-const MAX_FILE: u64 = 1 << 30;
+/// The largest config file that is read; offsets in it must fit 32 bits.
+const MAX_CONFIG: u64 = 1 << 30;
 /// The largest secret.
 const MAX_SECRET: u64 = 64 << 10;
-/// Config files up to this size are kept whole, until together they reach [`MAX_KEPT_ALL`].
-const MAX_KEPT: usize = 64 << 10;
-const MAX_KEPT_ALL: usize = 4 << 20;
 const BLOCK: usize = 1 << 10;
+/// So many bytes of the end of a config file are kept.
+const END: usize = 4 << 10;
 
 /// The files of a config, with what is needed to see that they changed.
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
     by_path: HashMap<PathBuf, u32>,
-    patterns: BTreeSet<PathBuf>,
-    kept_bytes: usize,
+    includes: Vec<Include>,
     hash: String,
+    settled: bool,
+}
+
+/// An include pattern and the files that it names.
+#[derive(Debug, PartialEq)]
+struct Include {
+    pattern: PathBuf,
+    files: Result<Vec<PathBuf>, String>,
 }
 
 #[derive(Debug)]
 struct Source {
     path: PathBuf,
-    /// `None`: it could not be read.
-    read: Option<Fingerprint>,
+    kind: Kind,
+    /// How it looked before it was read; `None`: it could not be seen.
     stamp: Option<Stamp>,
+    /// What was read, or why nothing.
+    read: Result<Arc<Fingerprint>, String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Config,
+    Secret,
 }
 
 #[derive(Debug)]
 struct Fingerprint {
-    length: usize,
     digest: [u8; 32],
-    content: Content,
+    /// Of config files.
+    shape: Option<Shape>,
 }
 
+/// What tells a strict prefix.
 #[derive(Debug)]
-enum Content {
-    Whole(Box<[u8]>),
+struct Shape {
+    length: usize,
     /// A hash of each whole block.
-    Blocks(Box<[u64]>),
-}
-
-/// What the file system says of a file; a change of it is a change of the file.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    length: u64,
-    modified: Option<SystemTime>,
-    inode: u64,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok()?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Some(Self { length: meta.len(), modified: meta.modified().ok(), inode })
-    }
+    blocks: Box<[u64]>,
+    end: Box<[u8]>,
 }
 
 impl Sources {
@@ -99,7 +97,7 @@ impl Sources {
                 folders.insert(folder_of(&target).to_path_buf());
             }
         }
-        folders.extend(self.patterns.iter().map(|folder| existing(folder)));
+        folders.extend(self.includes.iter().map(|include| existing(folder_of(&include.pattern))));
         folders.into_iter().collect()
     }
 
@@ -109,29 +107,55 @@ impl Sources {
         &self.hash
     }
 
-    /// Whether some file is now a strict prefix of what it was in `older`: perhaps half written.
+    /// Whether the files held still while they were read.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// The same files as they are now, with another hash when anything is otherwise.
     ///
-    /// Exact for config files up to 64 KiB; for others, "yes" may also mean that only bytes behind
-    /// the last whole kibibyte differ.
+    /// Only those are read that look changed, or had changed so shortly before they were
+    /// read that another change might not show.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let files = self.files.iter().map(Source::again).collect();
+        let include = |include: &Include| Include::of(include.pattern.clone());
+        let includes = self.includes.iter().map(include).collect();
+        let mut now =
+            Self { files, includes, by_path: self.by_path.clone(), settled: true, ..Self::default() };
+        now.seal();
+        now
+    }
+
+    /// Whether nothing about the files is otherwise in `other`, not even a link or a time.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        self.hash == other.hash
+            && self.files.iter().zip(&other.files).all(|(now, other)| now.stamp == other.stamp)
+    }
+
+    /// Whether some config file is now a strict prefix of what it was in `older`: perhaps half written.
+    ///
+    /// Exact for files cut within their last three kibibytes; for others, "yes" may also mean that only
+    /// bytes behind the last whole kibibyte differ.
     #[must_use]
     pub fn cut_short_of(&self, older: &Self) -> bool {
-        self.files.iter().any(|file| {
-            let before = older.by_path.get(&file.path).and_then(|at| older.source(*at)?.read.as_ref());
-            match (&file.read, before) {
-                (Some(now), Some(before)) => now.is_cut_from(before),
-                _ => false,
-            }
+        self.pairs(older).any(|(now, before)| match (&now.shape, &before.shape) {
+            (Some(now), Some(before)) => now.is_cut_from(before),
+            (None, _) | (_, None) => false,
         })
     }
 
-    /// Whether the file system still shows the files as they were read.
-    pub(super) fn is_settled(&self) -> bool {
-        self.files.iter().all(|file| Stamp::of(&file.path) == file.stamp)
+    /// Whether every file that could be read in both is the same.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.pairs(other).all(|(now, other)| now.digest == other.digest)
     }
 
     /// Reads a config file. The outer error says why it cannot be read, the inner one how many bytes of it are UTF-8.
     pub(super) fn read_config(&mut self, path: &Path) -> (u32, io::Result<Result<String, usize>>) {
-        let (index, bytes) = self.read(path, MAX_FILE, true);
+        let (index, bytes) = self.read(path, Kind::Config);
         let text = bytes.map(|bytes| match String::from_utf8(bytes) {
             Ok(mut text) => {
                 if text.starts_with('\u{FEFF}') {
@@ -146,7 +170,7 @@ impl Sources {
 
     /// Reads the file of a secret and cuts one newline at its end.
     pub(super) fn read_secret(&mut self, path: &Path) -> io::Result<String> {
-        let (_, bytes) = self.read(path, MAX_SECRET, false);
+        let (_, bytes) = self.read(path, Kind::Secret);
         let mut text = String::from_utf8(bytes?)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))?;
         if text.ends_with('\n') {
@@ -158,24 +182,34 @@ impl Sources {
         Ok(text)
     }
 
-    /// Watches the folder of an include pattern.
-    pub(super) fn watch(&mut self, folder: &Path) {
-        self.patterns.insert(folder.to_path_buf());
+    /// The files that a pattern names; its folder is watched.
+    pub(super) fn include(&mut self, pattern: PathBuf) -> Result<Vec<PathBuf>, String> {
+        let include = Include::of(pattern);
+        let files = include.files.clone();
+        self.includes.push(include);
+        files
     }
 
     /// Computes the hash, when all files are read.
     pub(super) fn seal(&mut self) {
         let mut all = Sha256::new();
+        let mut add = |kind: u8, bytes: &[u8]| {
+            all.update([kind]);
+            all.update((bytes.len() as u64).to_le_bytes());
+            all.update(bytes);
+        };
         for file in &self.files {
-            let name = file.path.as_os_str().as_encoded_bytes();
-            all.update((name.len() as u64).to_le_bytes());
-            all.update(name);
+            add(0, file.path.as_os_str().as_encoded_bytes());
             match &file.read {
-                Some(read) => {
-                    all.update([1]);
-                    all.update(read.digest);
-                }
-                None => all.update([0]),
+                Ok(read) => add(1, &read.digest),
+                Err(error) => add(2, error.as_bytes()),
+            }
+        }
+        for include in &self.includes {
+            add(3, include.pattern.as_os_str().as_encoded_bytes());
+            match &include.files {
+                Ok(files) => files.iter().for_each(|file| add(0, file.as_os_str().as_encoded_bytes())),
+                Err(error) => add(2, error.as_bytes()),
             }
         }
         self.hash.clear();
@@ -183,6 +217,16 @@ impl Sources {
             // Writing to a String cannot fail.
             let _ = write!(self.hash, "{byte:02x}");
         }
+    }
+
+    /// Looks at the sealed files again and tells whether they held still since they were read.
+    pub(super) fn settle(&mut self) -> bool {
+        let now = self.again();
+        let settled = now.hash == self.hash;
+        if settled {
+            *self = now;
+        }
+        settled
     }
 
     /// The name of a file.
@@ -193,14 +237,8 @@ impl Sources {
     /// The text of a config file as it was read; `None` when it has changed since, or cannot be read.
     pub(super) fn text(&self, index: u32) -> Option<String> {
         let file = self.source(index)?;
-        let read = file.read.as_ref()?;
-        let bytes = match &read.content {
-            Content::Whole(bytes) => bytes.to_vec(),
-            Content::Blocks(_) => {
-                let bytes = std::fs::read(&file.path).ok()?;
-                (Sha256::digest(&bytes)[..] == read.digest).then_some(bytes)?
-            }
-        };
+        let bytes = read_up_to(&file.path, MAX_CONFIG).ok()?;
+        (Sha256::digest(&bytes)[..] == file.read.as_ref().ok()?.digest).then_some(())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Some(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text))
     }
@@ -209,64 +247,100 @@ impl Sources {
         self.files.get(usize::try_from(index).ok()?)
     }
 
-    fn read(&mut self, path: &Path, limit: u64, may_keep: bool) -> (u32, io::Result<Vec<u8>>) {
-        let stamp = Stamp::of(path);
-        let bytes = read_up_to(path, limit);
-        let read = bytes.as_ref().ok().map(|bytes| self.fingerprint(bytes, may_keep));
-        let source = Source { path: path.to_path_buf(), read, stamp };
-        let index = match self.by_path.get(path) {
-            Some(index) => *index,
-            None => u32::try_from(self.files.len()).unwrap_or(u32::MAX),
-        };
-        match usize::try_from(index).ok().and_then(|at| self.files.get_mut(at)) {
-            Some(known) => *known = source,
-            None => {
-                self.files.push(source);
-                self.by_path.insert(path.to_path_buf(), index);
-            }
-        }
-        (index, bytes)
+    /// What was read of every file that both have.
+    fn pairs<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = (&'s Fingerprint, &'s Fingerprint)> {
+        self.files.iter().filter_map(|file| {
+            let other = other.source(*other.by_path.get(&file.path)?)?;
+            Some((&**file.read.as_ref().ok()?, &**other.read.as_ref().ok()?))
+        })
     }
 
-    fn fingerprint(&mut self, bytes: &[u8], may_keep: bool) -> Fingerprint {
-        let whole = may_keep && bytes.len() <= MAX_KEPT && self.kept_bytes + bytes.len() <= MAX_KEPT_ALL;
-        let content = if whole {
-            self.kept_bytes += bytes.len();
-            Content::Whole(bytes.into())
-        } else {
-            Content::Blocks(blocks(bytes))
+    fn read(&mut self, path: &Path, kind: Kind) -> (u32, io::Result<Vec<u8>>) {
+        let (source, bytes) = Source::read(path, kind);
+        // Of a file that is named twice what was read first is kept: if it changed in between, it looks changed.
+        let index = *self.by_path.entry(path.to_path_buf()).or_insert_with(|| {
+            self.files.push(source);
+            u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
+        });
+        (index, bytes)
+    }
+}
+
+impl Include {
+    fn of(pattern: PathBuf) -> Self {
+        Self { files: include::files(&pattern), pattern }
+    }
+}
+
+impl Source {
+    fn read(path: &Path, kind: Kind) -> (Self, io::Result<Vec<u8>>) {
+        let stamp = Stamp::of(path);
+        let limit = match kind {
+            Kind::Config => MAX_CONFIG,
+            Kind::Secret => MAX_SECRET,
         };
-        Fingerprint { length: bytes.len(), digest: Sha256::digest(bytes).into(), content }
+        let bytes = read_up_to(path, limit);
+        let read = match &bytes {
+            Ok(bytes) => Ok(Arc::new(Fingerprint::of(bytes, kind))),
+            Err(error) => Err(error.to_string()),
+        };
+        (Self { path: path.to_path_buf(), kind, stamp, read }, bytes)
+    }
+
+    /// The same file as it is now.
+    fn again(&self) -> Self {
+        let stamp = Stamp::of(&self.path);
+        match &self.read {
+            Ok(read) if stamp == self.stamp && self.stamp.as_ref().is_some_and(|stamp| !stamp.is_fresh()) => {
+                Self { path: self.path.clone(), kind: self.kind, stamp, read: Ok(Arc::clone(read)) }
+            }
+            Ok(_) | Err(_) => Self::read(&self.path, self.kind).0,
+        }
     }
 }
 
 impl Fingerprint {
-    fn is_cut_from(&self, before: &Self) -> bool {
-        if self.length >= before.length {
-            return false;
-        }
-        match (&self.content, &before.content) {
-            (Content::Whole(now), Content::Whole(before)) => before.starts_with(now),
-            (Content::Whole(now), Content::Blocks(before)) => before.starts_with(&blocks(now)),
-            (Content::Blocks(now), Content::Whole(before)) => blocks(before).starts_with(now),
-            (Content::Blocks(now), Content::Blocks(before)) => before.starts_with(now),
-        }
+    fn of(bytes: &[u8], kind: Kind) -> Self {
+        let shape = match kind {
+            Kind::Config => Some(Shape::of(bytes)),
+            Kind::Secret => None,
+        };
+        Self { digest: Sha256::digest(bytes).into(), shape }
     }
 }
 
-fn blocks(bytes: &[u8]) -> Box<[u64]> {
-    let hash = |block: &[u8]| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(block);
-        hasher.finish()
-    };
-    bytes.chunks_exact(BLOCK).map(hash).collect()
+impl Shape {
+    fn of(bytes: &[u8]) -> Self {
+        let hash = |block: &[u8]| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(block);
+            hasher.finish()
+        };
+        let end = bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default();
+        Self { length: bytes.len(), blocks: bytes.chunks_exact(BLOCK).map(hash).collect(), end: end.into() }
+    }
+
+    fn is_cut_from(&self, before: &Self) -> bool {
+        let whole = self.blocks.len() * BLOCK;
+        let in_end = |at: usize| at.checked_sub(before.length - before.end.len());
+        self.length < before.length
+            && before.blocks.starts_with(&self.blocks)
+            && in_end(whole).zip(in_end(self.length)).is_none_or(|(from, to)| {
+                before.end.get(from..to).is_some_and(|before| self.end.ends_with(before))
+            })
+    }
 }
 
-/// Reads a file to its end, which may be further than its length says, or nowhere.
+/// Reads a regular file to its end, which may be further than its length says.
 fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len().min(limit);
+    // Some devices notice that they are opened.
+    regular(&std::fs::metadata(path)?)?;
+    let mut options = std::fs::OpenOptions::new();
+    // A pipe that took its place meanwhile would be waited for.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.read(true).open(path)?;
+    let length = regular(&file.metadata()?)?.min(limit);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -274,6 +348,11 @@ fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
+}
+
+/// The length of a regular file; of a folder, a pipe or a device an error.
+fn regular(metadata: &std::fs::Metadata) -> io::Result<u64> {
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 /// The folder that a file stands in.
@@ -311,9 +390,12 @@ mod tests {
         let mut other = long.clone();
         other[5] = b'y';
         #[rustfmt::skip]
-        let cases: [(&[u8], &[u8], bool); 9] = [
+        let cases: [(&[u8], &[u8], bool); 13] = [
             (b"abc", b"ab", true), (b"abc", b"", true), (b"abc", b"abc", false), (b"abc", b"abcd", false), (b"abc", b"bc", false),
             (&long, &long[..99 << 10], true), (&long, &long[..7], true), (&long, &other[..99 << 10], false), (&long, &long, false),
+            // Of the last three kibibytes every byte counts.
+            (&long, &long[..(100 << 10) - 1], true), (&long, &edited(&long, 1), false), (&long, &edited(&long, 3 << 10), false),
+            (&long, &long[..(97 << 10) - 1], true),
         ];
         for (at, (before, now, expected)) in cases.into_iter().enumerate() {
             let before = sources(folder.path(), &[("a", before)]);
@@ -323,18 +405,92 @@ mod tests {
         }
     }
 
+    /// So many bytes shorter, and another last byte.
+    fn edited(bytes: &[u8], shorter: usize) -> Vec<u8> {
+        let mut edited = bytes[..bytes.len() - shorter].to_vec();
+        *edited.last_mut().unwrap() = b'y';
+        edited
+    }
+
+    #[test]
+    fn a_secret_that_got_shorter_is_not_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let mut sources = Sources::default();
+            sources.read_secret(&path).unwrap();
+            sources.seal();
+            sources
+        };
+        let (before, now) = (read("secret"), read("sec"));
+        assert!(now.hash() != before.hash() && !now.cut_short_of(&before));
+    }
+
+    #[test]
+    fn what_changed_between_two_uses_looks_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let mut sources = Sources::default();
+        for text in ["one", "two"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(sources.read_secret(&path).unwrap(), text);
+        }
+        sources.seal();
+        assert!(!sources.settle());
+    }
+
+    #[test]
+    fn files_are_the_same_again_when_their_content_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut sources = Sources::default();
+        std::fs::write(at("a.toml"), "a").unwrap();
+        assert_eq!(sources.include(at("*.toml")).unwrap(), [at("a.toml")]);
+        let _ = sources.read_config(&at("a.toml"));
+        sources.seal();
+        assert!(sources.settle() && sources.again().looks_like(&sources));
+        std::fs::write(at("busy.log"), "").unwrap();
+        assert!(sources.again().looks_like(&sources), "another file beside it");
+        std::fs::rename(at("a.toml"), at("b")).unwrap();
+        std::fs::write(at("a.toml"), "a").unwrap();
+        let again = sources.again();
+        assert!(again.hash() == sources.hash() && !again.looks_like(&sources), "replaced by its like");
+        std::fs::write(at("a.toml"), "b").unwrap();
+        assert!(sources.again().hash() != sources.hash() && sources.agrees_with(&sources));
+        assert!(!sources.again().agrees_with(&sources));
+        std::fs::rename(at("b"), at("a.toml")).unwrap();
+        assert_eq!(sources.again().hash(), sources.hash());
+        std::fs::write(at("b.toml"), "").unwrap();
+        assert!(sources.again().hash() != sources.hash(), "a file more");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&*pipe, Path::new("/dev/zero"), folder.path()] {
+            let mut sources = Sources::default();
+            assert!(sources.read_secret(path).unwrap_err().to_string().contains("not a regular file"));
+            assert!(sources.read_config(path).1.is_err());
+        }
+    }
+
     #[test]
     fn a_missing_file_is_known_and_its_folder_watched() {
         let folder = tempfile::tempdir().unwrap();
         let mut sources = Sources::default();
         let missing = folder.path().join("none/deeper/secret");
         assert!(sources.read_secret(&missing).is_err());
+        sources.seal();
         assert_eq!(sources.files().collect::<Vec<_>>(), [missing.as_path()]);
         assert_eq!(sources.folders(), [folder.path()]);
-        assert!(sources.is_settled());
+        assert!(sources.settle());
         std::fs::create_dir_all(missing.parent().unwrap()).unwrap();
         std::fs::write(&missing, "s").unwrap();
-        assert!(!sources.is_settled());
+        assert!(!sources.settle());
     }
 
     #[cfg(unix)]

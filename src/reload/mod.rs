@@ -4,7 +4,6 @@
 //! never wait here: building and freeing happen on the watch thread or the caller's.
 
 mod judge;
-mod look;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -17,14 +16,10 @@ use crate::domain::time::Timestamp;
 use crate::load::{Accepted, load};
 use crate::policy::{PolicyReader, PolicyWriter, Settings, Snapshot, policies};
 use judge::{Loss, Reading, Settling, restart_needed};
-use look::Look;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::{fmt, io};
-
-/// How often files that change meanwhile are read before the reload is put off.
-const MOST_READS: usize = 3;
 
 /// How many problems of a report are kept and logged.
 const MOST_PROBLEMS: usize = 100;
@@ -88,9 +83,9 @@ pub struct Reloader {
 struct Work {
     writer: PolicyWriter,
     /// The files of the snapshot in force.
-    in_force: Sources,
-    /// The files of the last try, as they looked before it.
-    seen: Look,
+    in_force: Arc<Sources>,
+    /// The files of the last try.
+    tried: Arc<Sources>,
     settling: Settling,
     /// The version that failed or is held.
     refused: Option<Refused>,
@@ -98,14 +93,10 @@ struct Work {
     retired: Vec<Arc<Snapshot>>,
 }
 
-/// What came of reading the files.
-type Read = Result<Accepted, Box<Rejected>>;
-
-/// A version of the files that is not put in force, and why.
-#[derive(PartialEq, Eq)]
+/// A version of the files that is not put in force.
 struct Refused {
     hash: Box<str>,
-    why: Vec<String>,
+    outcome: Outcome,
 }
 
 impl Reloader {
@@ -114,9 +105,8 @@ impl Reloader {
     /// # Errors
     /// As [`crate::load::load`].
     pub fn start(path: &Path) -> Result<(Arc<Self>, Report), Box<Rejected>> {
-        let begun = clock::since_epoch();
+        let Accepted { policy, warnings, sources, tests_failing, .. } = load(path, clock::now())?;
         let now = clock::now();
-        let Accepted { policy, warnings, sources, tests_failing, .. } = load(path, now)?;
         let started_with = policy.settings.clone();
         let writer = policies(policy, sources.hash().into(), now);
         let status = ReloadStatus {
@@ -130,9 +120,10 @@ impl Reloader {
             failed: 0,
         };
         let reader = writer.reader();
+        let sources = Arc::new(sources);
         let work = Work {
             writer,
-            seen: Look::after_reading(&sources, begun),
+            tried: Arc::clone(&sources),
             in_force: sources,
             settling: Settling::default(),
             refused: None,
@@ -156,40 +147,41 @@ impl Reloader {
 
     /// Loads the files and puts them in force if they differ from those in force and are accepted.
     ///
-    /// Snapshot and status are those of the outcome when this returns. Takes as long as a load:
-    /// not for threads that serve.
+    /// A version that is in force, or was refused and not asked for, is not parsed again. Snapshot and status
+    /// are those of the outcome when this returns. Takes as long as a load: not for threads that serve.
     pub fn reload(&self, trigger: Trigger) -> Outcome {
-        let now = clock::now();
         let mut work = self.work_lock();
         work.free_retired();
-        let (read, stable) = work.read(&self.path, now);
-        let sources = sources(&read);
-        let hash: Box<str> = sources.hash().into();
-        let reading = if !stable {
-            Reading::Changing
-        } else if !work.has_refused(&hash) && sources.cut_short_of(&work.in_force) {
-            Reading::CutShort
-        } else {
-            Reading::Whole
+        let files = work.files();
+        work.tried = Arc::clone(&files);
+        let refused = work.refused(files.hash());
+        let cut = refused.is_none() && files.cut_short_of(&work.in_force);
+        let reading = if cut { Reading::CutShort } else { Reading::Whole };
+        let Some(trigger) = work.settling.believe(files.hash(), reading, trigger, Instant::now()) else {
+            return unsettled();
         };
-        let Some(trigger) = work.settling.believe(&hash, reading, trigger, Instant::now()) else {
-            tracing::debug!("config files are being written, looking again soon");
-            return Outcome::Unsettled;
-        };
-        let accepted = match read {
-            Ok(accepted) => accepted,
-            Err(rejected) => return self.fail(&mut work, trigger, &rejected, now),
-        };
-        if *hash == *work.in_force.hash() {
-            return self.heal(&mut work, trigger, now);
+        if files.hash() == work.in_force.hash() {
+            work.in_force = files;
+            return self.heal(&mut work, trigger);
         }
-        let current = self.reader.current();
-        let loss = Loss::between(&current.policy, &accepted.policy, now);
-        if trigger == Trigger::Watched && loss.exceeds(current.policy.settings.max_removed) {
-            return self.hold(&mut work, hash, &loss, now);
+        if let (Some(outcome), Trigger::Watched) = (refused, trigger) {
+            return outcome;
         }
-        drop(current);
-        self.publish(&mut work, accepted, now)
+        let now = clock::now();
+        let read = load(&self.path, now);
+        let sources = match &read {
+            Ok(accepted) => &accepted.sources,
+            Err(rejected) => &rejected.sources,
+        };
+        let cut_since = !sources.agrees_with(&files) && sources.cut_short_of(&work.in_force);
+        if !sources.is_settled() || cut_since {
+            let _ = work.settling.believe(sources.hash(), Reading::Changing, trigger, Instant::now());
+            return unsettled();
+        }
+        match read {
+            Ok(accepted) => self.judge(&mut work, trigger, accepted, now),
+            Err(rejected) => self.fail(&mut work, trigger, *rejected),
+        }
     }
 
     /// Starts to watch the folders of all files read.
@@ -201,62 +193,69 @@ impl Reloader {
     }
 
     /// The files are those in force, perhaps again.
-    fn heal(&self, work: &mut Work, trigger: Trigger, now: Timestamp) -> Outcome {
+    fn heal(&self, work: &mut Work, trigger: Trigger) -> Outcome {
         work.refused = None;
         let mut status = self.status_lock();
         if !status.ok {
             tracing::info!("the config files are those in force again");
         }
         if !status.ok || trigger == Trigger::Asked {
-            *status = succeeded(&status, now);
+            *status = succeeded(&status, clock::now());
         }
         Outcome::Unchanged
     }
 
-    fn fail(&self, work: &mut Work, trigger: Trigger, rejected: &Rejected, now: Timestamp) -> Outcome {
-        let why = first_lines(&rejected.report);
-        let refused = Refused { hash: rejected.sources.hash().into(), why };
-        let seen_before = work.refused.as_ref() == Some(&refused);
-        if trigger == Trigger::Asked || !seen_before {
-            tracing::error!(problems = rejected.report.errors(), "config refused, the one in force stays");
-            refused.why.iter().for_each(|problem| tracing::error!("{problem}"));
-            let mut status = self.status_lock();
-            let failed = status.failed + 1;
-            let problems = refused.why.clone();
-            *status = ReloadStatus { ok: false, at: now, problems, held: None, failed, ..status.clone() };
+    fn judge(&self, work: &mut Work, trigger: Trigger, accepted: Accepted, now: Timestamp) -> Outcome {
+        let current = self.reader.current();
+        let loss = Loss::between(&current.policy, &accepted.policy, now);
+        if trigger == Trigger::Watched && loss.exceeds(current.policy.settings.max_removed) {
+            return self.hold(work, accepted.sources, &loss);
         }
-        work.refused = Some(refused);
-        Outcome::Failed
+        drop(current);
+        self.publish(work, accepted)
     }
 
-    fn hold(&self, work: &mut Work, hash: Box<str>, loss: &Loss, now: Timestamp) -> Outcome {
-        if !work.has_refused(&hash) {
-            let why = loss.to_string();
-            tracing::warn!("config held, the one in force stays: {why}");
-            let mut status = self.status_lock();
-            let failed = status.failed + 1;
-            let (problems, held) = (Vec::new(), Some(why));
-            *status = ReloadStatus { ok: false, at: now, problems, held, failed, ..status.clone() };
+    fn fail(&self, work: &mut Work, trigger: Trigger, rejected: Rejected) -> Outcome {
+        let Rejected { report, sources } = rejected;
+        // The files may have changed and changed back while they were loaded.
+        if trigger == Trigger::Asked || work.refused(sources.hash()).is_none() {
+            let problems = first_lines(&report);
+            tracing::error!(problems = report.errors(), "config refused, the one in force stays");
+            problems.iter().for_each(|problem| tracing::error!("{problem}"));
+            self.failed(problems, None);
         }
-        work.refused = Some(Refused { hash, why: Vec::new() });
-        Outcome::Held
+        work.refuse(sources, Outcome::Failed)
     }
 
-    fn publish(&self, work: &mut Work, accepted: Accepted, now: Timestamp) -> Outcome {
+    fn hold(&self, work: &mut Work, sources: Sources, loss: &Loss) -> Outcome {
+        let why = loss.to_string();
+        tracing::warn!("config held, the one in force stays: {why}");
+        self.failed(Vec::new(), Some(why));
+        work.refuse(sources, Outcome::Held)
+    }
+
+    fn failed(&self, problems: Vec<String>, held: Option<String>) {
+        let mut status = self.status_lock();
+        let failed = status.failed + 1;
+        *status = ReloadStatus { ok: false, at: clock::now(), problems, held, failed, ..status.clone() };
+    }
+
+    fn publish(&self, work: &mut Work, accepted: Accepted) -> Outcome {
         let Accepted { policy, warnings, sources, tests_failing, .. } = accepted;
         let restart_needed = restart_needed(&self.started_with, &policy.settings);
         let counts = (policy.reports.iter().len(), policy.principals.len(), policy.tokens.iter().len());
         let old = {
             // Whoever sees the new generation, sees its status.
             let mut status = self.status_lock();
-            let restart_needed = restart_needed.clone();
+            let (restart_needed, now) = (restart_needed.clone(), clock::now());
             *status = ReloadStatus { restart_needed, tests_failing, ..succeeded(&status, now) };
             work.writer.publish(policy, sources.hash().into(), now)
         };
         let generation = old.generation + 1;
         work.retired.push(old);
         work.free_retired();
-        work.in_force = sources;
+        work.in_force = Arc::new(sources);
+        work.tried = Arc::clone(&work.in_force);
         work.refused = None;
         let (reports, principals, tokens) = counts;
         tracing::info!(generation, reports, principals, tokens, tests_failing, "config in force");
@@ -283,29 +282,21 @@ impl fmt::Debug for Reloader {
 }
 
 impl Work {
-    /// Loads the files, again when they changed meanwhile; tells whether they held still at last.
-    fn read(&mut self, path: &Path, now: Timestamp) -> (Read, bool) {
-        let mut last_hash: Option<Box<str>> = None;
-        let mut reads = 0;
-        loop {
-            let before = self.seen.again();
-            let begun = clock::since_epoch();
-            let read = load(path, now);
-            let sources = sources(&read);
-            let after = Look::after_reading(sources, begun);
-            // Of a folder with other busy files only the looks differ, not what was read.
-            let stable = after.same(&before) || last_hash.as_deref() == Some(sources.hash());
-            last_hash = Some(sources.hash().into());
-            reads += 1;
-            self.seen = if stable { before } else { after };
-            if stable || reads == MOST_READS {
-                return (read, stable);
-            }
-        }
+    /// The files as they are now: those of the last try, or of the version in force when they are others.
+    fn files(&self) -> Arc<Sources> {
+        let tried = self.tried.again();
+        Arc::new(if tried.hash() == self.tried.hash() { tried } else { self.in_force.again() })
     }
 
-    fn has_refused(&self, hash: &str) -> bool {
-        self.refused.as_ref().is_some_and(|refused| *refused.hash == *hash)
+    /// What came of this version of the files, when it was not put in force.
+    fn refused(&self, hash: &str) -> Option<Outcome> {
+        self.refused.as_ref().filter(|refused| *refused.hash == *hash).map(|refused| refused.outcome)
+    }
+
+    fn refuse(&mut self, sources: Sources, outcome: Outcome) -> Outcome {
+        self.refused = Some(Refused { hash: sources.hash().into(), outcome });
+        self.tried = Arc::new(sources);
+        outcome
     }
 
     /// Frees snapshots that nobody reads any more, here and not on a thread that serves.
@@ -314,11 +305,9 @@ impl Work {
     }
 }
 
-fn sources(read: &Read) -> &Sources {
-    match read {
-        Ok(accepted) => &accepted.sources,
-        Err(rejected) => &rejected.sources,
-    }
+fn unsettled() -> Outcome {
+    tracing::debug!("config files are being written, looking again soon");
+    Outcome::Unsettled
 }
 
 /// `status` after a success at `now`.

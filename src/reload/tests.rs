@@ -174,10 +174,76 @@ fn what_needs_a_restart_is_named() {
 }
 
 #[test]
-fn files_written_just_before_are_read_again() {
-    // A second change within the same tick of the file system's clock leaves no other sign.
+fn a_look_that_sees_no_change_does_nothing() {
     let running = Running::start(&config([1]));
+    assert_eq!(running.reloader.look(), None);
+    let path = running.dir.path().join("gate.toml");
+    fs::rename(&path, running.dir.path().join("old")).unwrap();
+    running.write(&config([1]));
+    // Nothing to put in force, but another file to watch.
     assert_eq!(running.reloader.look(), Some(Outcome::Unchanged));
+    assert_eq!(running.reloader.look(), None);
+    running.write("[server");
+    assert_eq!(running.reloader.look(), Some(Outcome::Failed));
+    assert_eq!(running.reloader.look(), None);
+    // Twenty names that come out of a hash map.
+    let roles: String = (0..20).map(|n| format!("[roles.r{n}]\n")).collect();
+    let bad = format!("{}{roles}", config([1]).replace("kind", "role = \"xxxxxxxx\"\nkind"));
+    for round in 0..5 {
+        fs::remove_file(&path).unwrap();
+        running.write(&bad);
+        assert_eq!(running.reloader.look(), Some(Outcome::Failed), "round {round}");
+        assert_eq!(running.reloader.status().failed, 2, "round {round}");
+    }
+}
+
+#[test]
+fn a_secret_that_got_shorter_is_believed_at_once() {
+    let running = Running::start(&config([1]));
+    let secret = running.dir.path().join("key");
+    fs::write(&secret, "longer").unwrap();
+    running.write(&config([1]).replace("url", "headers = { x-key = { file = \"key\" } }\nurl"));
+    assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Published(2));
+    fs::write(&secret, "long").unwrap();
+    assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Published(3));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let running = Running::start(&config([1]));
+    let pipe = running.dir.path().join("key");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    running.write(&config([1]).replace("url", "headers = { x-key = { file = \"key\" } }\nurl"));
+    assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Failed);
+    running.write(&format!("include = [\"key\"]\n{}", config([1])));
+    assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Failed);
+}
+
+#[cfg(unix)]
+#[test]
+fn tokens_do_not_vanish_with_the_files_that_hold_them() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir_all(at("real/..1")).unwrap();
+    fs::write(at("real/..1/b.toml"), affiliate("b", [2])).unwrap();
+    symlink("..1", at("real/..data")).unwrap();
+    symlink("..data/b.toml", at("real/b.toml")).unwrap();
+    symlink("real", at("d")).unwrap();
+    fs::write(at("gate.toml"), format!("include = [\"d/*.toml\"]\n{}", config([1]))).unwrap();
+    let running = Running::start_in(dir);
+    let at = |name: &str| running.dir.path().join(name);
+    for gone in ["real/..data", "real/..1", "real", "d"] {
+        fs::rename(at(gone), at("gone")).unwrap();
+        assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Failed, "{gone}");
+        assert_eq!(running.tokens(), ["t1", "t2"], "{gone}");
+        fs::rename(at("gone"), at(gone)).unwrap();
+        assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Unchanged, "{gone}");
+    }
+    fs::remove_file(at("real/b.toml")).unwrap();
+    assert_eq!(running.reloader.reload(Trigger::Watched), Outcome::Published(2));
+    assert_eq!(running.tokens(), ["t1"], "a file that is taken away is");
 }
 
 #[test]
@@ -298,15 +364,17 @@ fn a_broken_included_file_is_watched_until_it_is_mended() {
 #[test]
 fn the_poll_sees_what_no_event_tells() {
     let dir = tempfile::tempdir().unwrap();
+    let later = dir.path().join("later.d");
+    fs::create_dir(&later).unwrap();
     fs::write(dir.path().join("gate.toml"), format!("include = [\"later.d/*.toml\"]\n{}", config([1])))
         .unwrap();
     let running = Running::start_in(dir);
     let _watch = running.watch(POLL_ONLY);
-    let later = running.dir.path().join("later.d");
-    fs::create_dir(&later).unwrap();
     fs::write(later.join("b.toml"), affiliate("b", [2])).unwrap();
     running.wait_for_tokens(&["t1", "t2"]);
     fs::remove_dir_all(&later).unwrap();
+    wait("a failure", || running.reloader.status().failed == 1);
+    fs::create_dir(&later).unwrap();
     running.wait_for_tokens(&["t1"]);
 }
 

@@ -7,7 +7,7 @@ use super::{Outcome, Reloader, Trigger};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -80,13 +80,13 @@ fn follow(reloader: &Reloader, mut watched: Folders, signals: &Receiver<Signal>,
         let now = Instant::now();
         if now >= due.time(pace) {
             let looked = reloader.look();
-            if looked.is_some() || !watched.unwatched.is_empty() {
-                watched.renew(reloader);
-            }
             let now = Instant::now();
             due = Due::at(reloader.retry_at().unwrap_or(now + pace.poll).min(now + pace.poll));
-            if looked.is_some() && reloader.looks_changed() {
-                due.event(now); // Between the read and the renewed watch.
+            if looked.is_some() || !watched.unwatched.is_empty() {
+                watched.renew(reloader);
+                if reloader.is_stale() {
+                    due.event(now); // Between the read and the renewed watch.
+                }
             }
             continue;
         }
@@ -129,8 +129,6 @@ impl Due {
 /// The folders that are watched.
 struct Folders {
     watcher: Option<RecommendedWatcher>,
-    /// The one before: dropped at once, it would take events with it that it has not yet told.
-    previous: Option<RecommendedWatcher>,
     /// What cannot be watched, and why; the poll looks at it.
     unwatched: Vec<String>,
     signals: SyncSender<Signal>,
@@ -138,10 +136,12 @@ struct Folders {
 
 impl Folders {
     fn new(signals: SyncSender<Signal>) -> Self {
-        Self { watcher: None, previous: None, unwatched: Vec::new(), signals }
+        Self { watcher: None, unwatched: Vec::new(), signals }
     }
 
     /// Watches the folders of the files last read, with a new watcher: paths may lead elsewhere by now.
+    ///
+    /// Events that the old one has not yet told are lost, so the files must be looked at once more.
     fn renew(&mut self, reloader: &Reloader) {
         let mut unwatched = Vec::new();
         let signals = self.signals.clone();
@@ -151,7 +151,6 @@ impl Folders {
                 let _ = signals.try_send(Signal::Changed);
             }
         });
-        self.previous = self.watcher.take();
         self.watcher = match watcher {
             Ok(mut watcher) => {
                 for folder in reloader.folders() {
@@ -188,15 +187,19 @@ fn may_change(kind: EventKind) -> bool {
 impl Reloader {
     /// Reloads if the files look changed or a retry is due.
     pub(super) fn look(&self) -> Option<Outcome> {
-        let fresh = self.work_lock().seen.is_fresh();
         let retry = self.retry_at().is_some_and(|at| Instant::now() >= at);
-        (fresh || retry || self.looks_changed()).then(|| self.reload(Trigger::Watched))
+        (retry || self.is_stale()).then(|| self.reload(Trigger::Watched))
     }
 
-    /// Whether the files look otherwise than before they were last read.
-    fn looks_changed(&self) -> bool {
-        let work = self.work_lock();
-        !work.seen.again().same(&work.seen)
+    /// Whether the files look otherwise than at the last try.
+    fn is_stale(&self) -> bool {
+        let mut work = self.work_lock();
+        let now = work.tried.again();
+        let stale = !now.looks_like(&work.tried);
+        if !stale {
+            work.tried = Arc::new(now); // Read once more while they were fresh.
+        }
+        stale
     }
 
     fn retry_at(&self) -> Option<Instant> {
@@ -205,7 +208,7 @@ impl Reloader {
 
     /// The folders of the files last read.
     fn folders(&self) -> Vec<PathBuf> {
-        self.work_lock().seen.folders().map(Path::to_owned).collect()
+        self.work_lock().tried.folders()
     }
 
     /// Frees snapshots that nobody reads any more; tells whether none is left.

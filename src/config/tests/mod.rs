@@ -293,6 +293,49 @@ fn mistakes_of_included_files_name_their_file() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_included_and_cannot_be_read_is_a_problem() {
+    use std::os::unix::fs::symlink;
+    type Change = fn(&std::path::Path);
+    #[rustfmt::skip]
+    let cases: [(&str, Change, &str); 5] = [
+        ("as it was", |_| {}, ""),
+        ("the links lead nowhere", |dir| std::fs::remove_file(dir.join("..data")).unwrap(), "a.toml` cannot be read: No such file"),
+        ("no folder", |dir| std::fs::remove_dir_all(dir).unwrap(), "the folder cannot be read: No such file"),
+        ("no file", |dir| std::fs::remove_file(dir.join("a.toml")).unwrap(), ""),
+        ("linked to itself", |dir| {
+            std::fs::remove_file(dir.join("..data")).unwrap();
+            symlink("..data", dir.join("..data")).unwrap();
+        }, "a.toml` cannot be read: Too many levels"),
+    ];
+    for (name, change, expected) in cases {
+        let (folder, path) = folder(SIMPLE, &[]);
+        let dir = folder.path().join("affiliates.d");
+        std::fs::create_dir(dir.join("..1")).unwrap();
+        std::fs::write(dir.join("..1/a.toml"), "[employees.bob]\nscope = []\nallowed_ips = []\n").unwrap();
+        symlink("..1", dir.join("..data")).unwrap();
+        symlink("..data/a.toml", dir.join("a.toml")).unwrap();
+        change(&dir);
+        let found = load(&path, NOW).map(|_| String::new());
+        let found = found.unwrap_or_else(|rejected| rejected.report.lines().collect());
+        assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{name}: {found}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_several_names_is_read_once() {
+    let (folder, path) = folder(SIMPLE, &[("a.toml", "[employees.bob]\nscope = []\nallowed_ips = []\n")]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let names = "\"affiliates.d/*.toml\", \"affiliates.d/../affiliates.d/a.toml\", \"link.toml\", \"*.toml\"";
+    std::os::unix::fs::symlink("affiliates.d/a.toml", folder.path().join("link.toml")).unwrap();
+    std::fs::write(&path, text.replace("\"affiliates.d/*.toml\"", names)).unwrap();
+    let loaded = load(&path, NOW).map_err(|r| r.report.render(false)).unwrap();
+    assert_eq!(loaded.policy.principals.len(), 3);
+    assert!(loaded.sources.files().any(|file| file.ends_with("link.toml")), "it may lead elsewhere later");
+}
+
 #[test]
 fn tokens_are_told_apart_across_files() {
     let token = |id: &str, hash: &str| {
