@@ -318,12 +318,13 @@ fn running_out_of_descriptors_is_survived() {
         let used = std::fs::read_dir(format!("/proc/{}/fd", gate.program.id())).unwrap().count();
         (used >= 60).then_some(())
     });
-    // A second of it costs little and says little.
-    let (ticks, lines) = (gate.program.ticks(), gate.program.stderr.all().len());
+    // A second of it costs little and says little. (That the config cannot be read now is said once, too.)
+    let (ticks, before) = (gate.program.ticks(), gate.program.stderr.all().len());
     within(Duration::from_secs(1), || None::<()>);
-    let (ticks, lines) = (gate.program.ticks() - ticks, gate.program.stderr.all().len() - lines);
+    let (ticks, lines) = (gate.program.ticks() - ticks, gate.program.stderr.all().split_off(before));
     assert!(ticks <= 10, "{ticks} hundredths of a core");
-    assert!(lines <= 3, "{lines} lines in a second");
+    let of_accepting = lines.iter().filter(|line| line.contains("cannot accept")).count();
+    assert!(of_accepting <= 2 && lines.len() <= 6, "{lines:#?}");
     drop(crowd);
     let recovered = within(Duration::from_secs(4), || {
         let mut client = gate.client();
