@@ -102,21 +102,21 @@ fn snapshot(tokens: u32) -> Arc<Snapshot> {
     let catalogue = catalogue();
     let all: Vec<_> = catalogue.iter().map(|(index, _)| index).collect();
     let view = View::new(all.get(..5).unwrap()).unwrap();
+    let rights = Rights { permissions: [PermissionIndex(0)].into(), views: [(ReportIndex(0), view)].into() };
+    let rights = Arc::new(rights);
     let token = |number: u32| TokenRecord {
         id: TokenId::parse(&format!("t{number}")).unwrap(),
         digest: PresentedToken::parse(secret(number).as_bytes()).unwrap().digest(),
         principal: PrincipalIndex(number),
-        created: None,
         expires: Expiry::At(Timestamp::from_unix_seconds(1_800_000_000)),
-        allowed_ips: None,
-        views: None,
+        limits: None,
     };
     let policy = Policy {
         settings: settings(),
         backends: [Arc::new(backend())].into(),
         reports: ReportTable::new(vec![report(catalogue, &all)]),
         permissions: [PermissionName::parse("get_leads_report").unwrap()].into(),
-        principals: (0..tokens).map(|number| principal(number, &view)).collect(),
+        principals: (0..tokens).map(|number| principal(number, &rights)).collect(),
         tokens: TokenTable::new((0..tokens).map(token).collect()),
     };
     Arc::clone(&policies(policy, "".into(), NOW).reader().current())
@@ -133,7 +133,7 @@ fn catalogue() -> Catalogue {
     Catalogue::new(COLUMNS.iter().map(|name| column(name)).collect())
 }
 
-fn principal(number: u32, view: &View) -> Principal {
+fn principal(number: u32, rights: &Arc<Rights>) -> Principal {
     let ranges = ["203.0.113.7", "198.51.100.10-198.51.100.20", "192.0.2.0/24", "2001:db8::1-2001:db8::ff"];
     let ranges: Vec<_> = ranges.iter().map(|text| AddressRange::parse(text).unwrap()).collect();
     Principal {
@@ -141,10 +141,9 @@ fn principal(number: u32, view: &View) -> Principal {
         name: None,
         kind: PrincipalKind::Affiliate,
         disabled: false,
-        scope: ScopeGrant::Ids([Box::from(number.to_string())].into()),
+        scope: ScopeGrant::Ids(std::iter::once(number.to_string().as_str().into()).collect()),
         allowed_ips: AddressRanges::new(&ranges),
-        permissions: [PermissionIndex(0)].into(),
-        views: [(ReportIndex(0), view.clone())].into(),
+        rights: Arc::clone(rights),
         credentials: Box::default(),
     }
 }

@@ -36,9 +36,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// How many problems were found so far; for telling whether something was read without any.
-    pub(super) fn errors(&self) -> usize {
-        self.problems.errors()
+    /// Reads something, and tells whether that found no problem.
+    pub(super) fn sound<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> (T, bool) {
+        let errors = self.problems.errors();
+        let read = read(self);
+        (read, self.problems.errors() == errors)
     }
 
     /// The place of a span of this file.
@@ -194,11 +196,18 @@ impl Reader<'_> {
         mut read: impl FnMut(&mut Self, Item<'d>) -> Option<T>,
     ) -> Option<Vec<Marked<T>>> {
         let items = self.list(item)?;
-        let mut seen = HashSet::with_capacity(items.len());
-        let mut entries = Vec::with_capacity(items.len());
+        // Most lists are too short for a set to be quicker.
+        let few = items.len() <= 16;
+        let mut seen = HashSet::new();
+        let mut entries: Vec<Marked<T>> = Vec::with_capacity(items.len());
         for item in items {
             let Some(value) = read(self, item) else { continue };
-            if !seen.insert(value.clone()) {
+            let again = if few {
+                entries.iter().any(|entry| entry.value == value)
+            } else {
+                !seen.insert(value.clone())
+            };
+            if again {
                 self.error(item, "stands twice in this list");
                 continue;
             }

@@ -32,8 +32,8 @@ pub(super) fn authenticate<'p>(
     if token.expires.is_over(now) {
         return Err(Denial::unauthorized(Code::TokenExpired, "this token has expired"));
     }
-    let own_ok = token.allowed_ips.as_ref().is_none_or(|ranges| ranges.contains(client.ip()));
-    if !own_ok {
+    let own = token.limits.as_ref().and_then(|limits| limits.allowed_ips.as_ref());
+    if own.is_some_and(|own| !own.contains(client.ip())) {
         return Err(not_allowed(client));
     }
     check_address(principal, client)?;

@@ -167,14 +167,16 @@ fn principal(id: &str, scope: ScopeGrant) -> Principal {
         disabled: id == "off",
         scope,
         allowed_ips: ranges(&["192.0.2.0/24"]),
-        permissions: if id == "guest" { [].into() } else { [PermissionIndex(0)].into() },
-        views: [(ReportIndex(0), view(&["lead_id", "country", "code", "commission"]))].into(),
+        rights: Arc::new(Rights {
+            permissions: if id == "guest" { [].into() } else { [PermissionIndex(0)].into() },
+            views: [(ReportIndex(0), view(&["lead_id", "country", "code", "commission"]))].into(),
+        }),
         credentials: Box::default(),
     }
 }
 
 pub(crate) fn ids(ids: &[&str]) -> ScopeGrant {
-    ScopeGrant::Ids(ids.iter().map(|id| Box::from(*id)).collect())
+    ScopeGrant::Ids(ids.iter().map(|id| (*id).into()).collect())
 }
 
 pub(crate) fn secret(id: &str) -> String {
@@ -201,10 +203,8 @@ pub(crate) fn policy_of(report: Report) -> Policy {
         id: TokenId::parse(&format!("id-{}", principal.id)).unwrap(),
         digest: digest(&secret(principal.id.as_str())),
         principal: PrincipalIndex(at),
-        created: None,
         expires: Expiry::At(EXPIRES),
-        allowed_ips: None,
-        views: None,
+        limits: None,
     };
     let second = Duration::from_secs(1);
     let backend = Backend {

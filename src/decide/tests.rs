@@ -115,7 +115,8 @@ fn one_token_stands_in_one_of_its_places() {
 fn a_token_s_own_whitelist_narrows_its_holder_s() {
     let mut policy = fixture::policy();
     let narrowed = policy.tokens.iter().cloned().map(|mut token| {
-        token.allowed_ips = Some(Box::new(fixture::ranges(&["192.0.2.7", "198.51.100.1"])));
+        let own = Some(fixture::ranges(&["192.0.2.7", "198.51.100.1"]));
+        token.limits = Some(Box::new(crate::policy::TokenLimits { allowed_ips: own, views: None }));
         token
     });
     policy.tokens = crate::policy::TokenTable::new(narrowed.collect());

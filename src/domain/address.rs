@@ -151,10 +151,25 @@ fn parse_address(text: &str) -> Result<IpAddr, InvalidAddressRange> {
 /// A set of addresses: sorted, merged ranges, searched in logarithmic time.
 ///
 /// The empty set holds nobody.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AddressRanges {
-    v4: Box<[(u32, u32)]>,
-    v6: Box<[(u128, u128)]>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressRanges(Ranges);
+
+/// The ranges of IPv4 and those of IPv6. Most sets are small, and there may be millions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ranges {
+    /// At most two, of IPv4.
+    Few {
+        length: u8,
+        v4: [(u32, u32); 2],
+    },
+    V4(Box<[(u32, u32)]>),
+    Both(Box<(Box<[(u32, u32)]>, Box<[(u128, u128)]>)>),
+}
+
+impl Default for AddressRanges {
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl AddressRanges {
@@ -169,35 +184,58 @@ impl AddressRanges {
                 AddressRange::V6 { from, to } => v6.push((u128::from(from), u128::from(to))),
             }
         }
-        Self { v4: merged(v4, |n| n.checked_add(1)), v6: merged(v6, |n| n.checked_add(1)) }
+        merge(&mut v4, |n| n.checked_add(1));
+        merge(&mut v6, |n| n.checked_add(1));
+        Self(match (&*v4, &*v6) {
+            ([], []) => Ranges::Few { length: 0, v4: [(0, 0); 2] },
+            ([one], []) => Ranges::Few { length: 1, v4: [*one, (0, 0)] },
+            ([one, two], []) => Ranges::Few { length: 2, v4: [*one, *two] },
+            (_, []) => Ranges::V4(v4.into()),
+            _ => Ranges::Both(Box::new((v4.into(), v6.into()))),
+        })
     }
 
     /// Whether `address`, in its canonical form, lies in the set.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
-            IpAddr::V4(v4) => holds(&self.v4, u32::from(v4)),
-            IpAddr::V6(v6) => holds(&self.v6, u128::from(v6)),
+            IpAddr::V4(v4) => holds(self.v4(), u32::from(v4)),
+            IpAddr::V6(v6) => holds(self.v6(), u128::from(v6)),
         }
     }
 
     /// Whether the set holds nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.v4.is_empty() && self.v6.is_empty()
+        self.v4().is_empty() && self.v6().is_empty()
+    }
+
+    fn v4(&self) -> &[(u32, u32)] {
+        match &self.0 {
+            Ranges::Few { length, v4 } => v4.get(..usize::from(*length)).unwrap_or_default(),
+            Ranges::V4(v4) => v4,
+            Ranges::Both(both) => &both.0,
+        }
+    }
+
+    fn v6(&self) -> &[(u128, u128)] {
+        match &self.0 {
+            Ranges::Few { .. } | Ranges::V4(_) => &[],
+            Ranges::Both(both) => &both.1,
+        }
     }
 }
 
-fn merged<N: Ord + Copy>(mut ranges: Vec<(N, N)>, next: impl Fn(N) -> Option<N>) -> Box<[(N, N)]> {
+/// Sorts ranges, and makes one of those that touch.
+fn merge<N: Ord + Copy>(ranges: &mut Vec<(N, N)>, next: impl Fn(N) -> Option<N>) {
     ranges.sort_unstable();
-    let mut out: Vec<(N, N)> = Vec::with_capacity(ranges.len());
-    for (from, to) in ranges {
-        match out.last_mut() {
-            Some(last) if next(last.1).is_none_or(|after| from <= after) => last.1 = last.1.max(to),
-            _ => out.push((from, to)),
+    ranges.dedup_by(|range, last| {
+        let touches = next(last.1).is_none_or(|after| range.0 <= after);
+        if touches {
+            last.1 = last.1.max(range.1);
         }
-    }
-    out.into_boxed_slice()
+        touches
+    });
 }
 
 fn holds<N: Ord + Copy>(ranges: &[(N, N)], address: N) -> bool {
@@ -251,6 +289,7 @@ mod tests {
                 .map(|text| AddressRange::parse(text).unwrap())
                 .collect();
         let set = AddressRanges::new(&set);
+        assert_eq!(size_of::<AddressRanges>(), 24);
         #[rustfmt::skip]
         let cases = [
             ("192.0.2.9", false), ("192.0.2.10", true), ("192.0.2.20", true), ("192.0.2.21", true), ("192.0.2.22", false),
@@ -262,6 +301,20 @@ mod tests {
             assert_eq!(set.contains(address.parse().unwrap()), expected, "{address}");
         }
         assert!(!AddressRanges::default().contains(IpAddr::from([0, 0, 0, 0])), "empty means nobody");
+    }
+
+    #[test]
+    fn sets_of_every_size_hold_what_they_were_made_of() {
+        let all = ["192.0.2.1", "192.0.2.3", "192.0.2.5", "2001:db8::1"];
+        for count in 0..=all.len() {
+            let (in_set, beyond) = all.split_at(count);
+            let ranges: Vec<_> = in_set.iter().map(|text| AddressRange::parse(text).unwrap()).collect();
+            let set = AddressRanges::new(&ranges);
+            assert_eq!(set.is_empty(), count == 0);
+            assert!(in_set.iter().all(|text| set.contains(text.parse().unwrap())), "{count}");
+            assert!(!beyond.iter().any(|text| set.contains(text.parse().unwrap())), "{count}");
+            assert!(!set.contains("0.0.0.0".parse().unwrap()) && !set.contains("::".parse().unwrap()));
+        }
     }
 
     #[test]

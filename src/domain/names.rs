@@ -4,10 +4,10 @@
 //! a path or a shell command without quoting. Names are compared byte for byte. A token
 //! is no name: names are shown.
 
+use super::text::SmallText;
 use super::token;
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmallText);
 
         impl $name {
             /// Reads a name: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`.

@@ -13,7 +13,8 @@ mod snapshot;
 pub use backend::{Backend, BackendIndex, Credential};
 pub use grant::{Grant, GrantKey, Grants};
 pub use principal::{
-    PermissionIndex, Principal, PrincipalIndex, PrincipalKind, ScopeGrant, TokenRecord, TokenTable, Views,
+    Ids, PermissionIndex, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits,
+    TokenRecord, TokenTable, Views,
 };
 pub use report::{Methods, OutputFormat, Report, ReportIndex, ReportTable};
 pub use settings::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};

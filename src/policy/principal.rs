@@ -5,10 +5,11 @@ use super::report::ReportIndex;
 use crate::domain::address::AddressRanges;
 use crate::domain::column::View;
 use crate::domain::names::{PrincipalId, TokenId};
-use crate::domain::time::{Expiry, Timestamp};
+use crate::domain::text::SmallText;
+use crate::domain::time::Expiry;
 use crate::domain::token::TokenDigest;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use hashbrown::HashTable;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The place of a permission in its policy.
@@ -48,11 +49,57 @@ pub enum ScopeGrant {
     /// Every row (employees only).
     All,
     /// The rows of these platform ids; none of them means no rows.
-    Ids(Box<[Box<str>]>),
+    Ids(Ids),
+}
+
+/// Ids of the platform; mostly there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids(OneOrMore);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum OneOrMore {
+    One(SmallText),
+    More(Box<[SmallText]>),
+}
+
+impl FromIterator<SmallText> for Ids {
+    fn from_iter<I: IntoIterator<Item = SmallText>>(ids: I) -> Self {
+        let mut ids = ids.into_iter();
+        match (ids.next(), ids.next()) {
+            (Some(one), None) => Self(OneOrMore::One(one)),
+            (first, second) => Self(OneOrMore::More(first.into_iter().chain(second).chain(ids).collect())),
+        }
+    }
+}
+
+impl Deref for Ids {
+    type Target = [SmallText];
+
+    fn deref(&self) -> &[SmallText] {
+        match &self.0 {
+            OneOrMore::One(one) => std::slice::from_ref(one),
+            OneOrMore::More(ids) => ids,
+        }
+    }
 }
 
 /// Granted views, at most one per report, sorted by report.
 pub type Views = Arc<[(ReportIndex, View)]>;
+
+/// What a principal may call, and what it sees of it; one for all principals that share them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Rights {
+    /// Permissions, sorted.
+    pub permissions: Box<[PermissionIndex]>,
+    /// Columns.
+    pub views: Views,
+}
+
+impl Default for Rights {
+    fn default() -> Self {
+        Self { permissions: Box::default(), views: [].into() }
+    }
+}
 
 /// A holder of tokens.
 #[derive(Debug, Clone)]
@@ -60,7 +107,7 @@ pub struct Principal {
     /// Its id.
     pub id: PrincipalId,
     /// A human name.
-    pub name: Option<Box<str>>,
+    pub name: Option<SmallText>,
     /// What it is.
     pub kind: PrincipalKind,
     /// Refuse its tokens.
@@ -69,10 +116,8 @@ pub struct Principal {
     pub scope: ScopeGrant,
     /// Where its requests may come from.
     pub allowed_ips: AddressRanges,
-    /// Its own and its role's rights, sorted.
-    pub permissions: Arc<[PermissionIndex]>,
-    /// Its own or its role's columns.
-    pub views: Views,
+    /// Its own and its role's.
+    pub rights: Arc<Rights>,
     /// For backends that know it by a credential of its own (already merged over the backend's).
     pub credentials: Box<[(BackendIndex, Credential)]>,
 }
@@ -81,13 +126,13 @@ impl Principal {
     /// Whether it holds the permission.
     #[must_use]
     pub fn has(&self, permission: PermissionIndex) -> bool {
-        self.permissions.binary_search(&permission).is_ok()
+        self.rights.permissions.binary_search(&permission).is_ok()
     }
 
     /// The columns it sees of a report.
     #[must_use]
     pub fn view(&self, report: ReportIndex) -> Option<&View> {
-        view_of(&self.views, report)
+        view_of(&self.rights.views, report)
     }
 
     /// Its own credential at a backend.
@@ -112,12 +157,17 @@ pub struct TokenRecord {
     pub digest: TokenDigest,
     /// Who holds it.
     pub principal: PrincipalIndex,
-    /// When it was made.
-    pub created: Option<Timestamp>,
     /// When it stops working.
     pub expires: Expiry,
+    /// What it may less than its holder.
+    pub limits: Option<Box<TokenLimits>>,
+}
+
+/// A token's own limits, within those of its holder.
+#[derive(Debug, Clone, Default)]
+pub struct TokenLimits {
     /// When set, its requests must come from here too.
-    pub allowed_ips: Option<Box<AddressRanges>>,
+    pub allowed_ips: Option<AddressRanges>,
     /// When set, it sees these columns instead, a subset of its holder's.
     pub views: Option<Views>,
 }
@@ -126,7 +176,7 @@ impl TokenRecord {
     /// The columns it sees of a report.
     #[must_use]
     pub fn view<'a>(&'a self, holder: &'a Principal, report: ReportIndex) -> Option<&'a View> {
-        let own = self.views.as_ref().and_then(|views| view_of(views, report));
+        let own = self.limits.as_ref().and_then(|limits| view_of(limits.views.as_ref()?, report));
         own.or_else(|| holder.view(report))
     }
 }
@@ -135,26 +185,26 @@ impl TokenRecord {
 #[derive(Debug, Default)]
 pub struct TokenTable {
     records: Box<[TokenRecord]>,
-    by_digest: HashMap<u128, u32, BuildHasherDefault<FirstBits>>,
+    by_digest: HashTable<u32>,
 }
 
 impl TokenTable {
-    /// A table of `records`, whose digests are distinct (of equal ones the last is found).
-    ///
-    /// The index is keyed by the first 128 bits of the digest, and the whole digest compared.
+    /// A table of `records`, whose digests are distinct.
     #[must_use]
     pub fn new(records: Vec<TokenRecord>) -> Self {
-        let index = |(at, record): (u32, &TokenRecord)| (first_bits(&record.digest), at);
-        let by_digest = (0..u32::MAX).zip(&records).map(index).collect();
+        let mut by_digest = HashTable::with_capacity(records.len());
+        for (at, record) in (0..u32::MAX).zip(&records) {
+            let hash = |at: &u32| record_at(&records, *at).map_or(0, |record| first_bits(&record.digest));
+            by_digest.insert_unique(first_bits(&record.digest), at, hash);
+        }
         Self { records: records.into(), by_digest }
     }
 
     /// The token of that digest.
     #[must_use]
     pub fn find(&self, digest: &TokenDigest) -> Option<&TokenRecord> {
-        let at = self.by_digest.get(&first_bits(digest))?;
-        let record = self.records.get(usize::try_from(*at).ok()?)?;
-        (record.digest == *digest).then_some(record)
+        let is = |at: &u32| record_at(&self.records, *at).is_some_and(|record| record.digest == *digest);
+        record_at(&self.records, *self.by_digest.find(first_bits(digest), is)?)
     }
 
     /// Every token, in the order of the config.
@@ -163,28 +213,22 @@ impl TokenTable {
     }
 }
 
-fn first_bits(digest: &TokenDigest) -> u128 {
-    let mut first = [0; 16];
-    for (to, from) in first.iter_mut().zip(digest.as_bytes()) {
-        *to = *from;
-    }
-    u128::from_le_bytes(first)
+fn record_at(records: &[TokenRecord], at: u32) -> Option<&TokenRecord> {
+    records.get(usize::try_from(at).ok()?)
 }
 
-/// A hasher for keys that are already uniformly distributed: it takes their first 64 bits.
-#[derive(Debug, Default)]
-pub(super) struct FirstBits(u64);
+/// Digests are uniformly distributed: their first bits are a hash already.
+fn first_bits(digest: &TokenDigest) -> u64 {
+    digest.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
 
-impl Hasher for FirstBits {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut first = [0; 8];
-        for (to, from) in first.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        self.0 = u64::from_le_bytes(first);
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn finish(&self) -> u64 {
-        self.0
+    /// There may be a million of each.
+    #[test]
+    fn holders_and_tokens_are_small() {
+        assert_eq!((size_of::<Principal>(), size_of::<TokenRecord>()), (128, 88));
     }
 }

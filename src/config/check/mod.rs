@@ -10,10 +10,10 @@ use super::tables::Raw;
 use crate::domain::names::PermissionName;
 use crate::domain::time::Timestamp;
 use crate::policy::{Backend, PermissionIndex, Policy, Report, ReportIndex};
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher as _};
 use std::sync::Arc;
 
 /// What was found wrong, and whether unknown names are known to be wrong.
@@ -94,15 +94,15 @@ pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> P
     reports::check_names(&mut checker, &raw, &backend_names);
     let reports = reports::build(&mut checker, std::mem::take(&mut raw.reports), &backend_names);
     let roles = roles::build(&mut checker, &raw.roles, &reports);
-    let raw_principals = std::mem::take(&mut raw.principals);
-    let built = principals::build(&mut checker, raw_principals, &reports, &roles, &backends, &backend_names);
+    let principals = std::mem::take(&mut raw.principals);
+    let built = principals::build(&mut checker, principals, &reports, &roles, &backends, &backend_names);
     let tokens = tokens::build(&mut checker, raw.tokens, &built, &reports, now);
     if !checker.incomplete {
         let file = Mark::new(0, &(0..0));
         if reports.list.is_empty() {
             checker.problems.warning(file, "there is no report, so nothing can be asked for");
         }
-        if built.principals.is_empty() {
+        if built.list.is_empty() {
             checker.problems.warning(file, "there is no affiliate or employee, so nobody can ask");
         }
     }
@@ -111,7 +111,7 @@ pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> P
         backends: backends.into(),
         permissions: reports.permissions.into(),
         reports: crate::policy::ReportTable::new(reports.list),
-        principals: built.principals.into(),
+        principals: built.list.into(),
         tokens,
     }
 }
@@ -127,4 +127,25 @@ fn warn_of_short_grace(checker: &mut Checker<'_>, raw: &Raw) {
         );
         checker.problems.warning(at, message);
     }
+}
+
+/// Pairs of items that are the same, by place, the first of them first. Sorts by a hash: a million is quick.
+fn twice<T>(items: &[T], hash: impl Fn(&T) -> u64, same: impl Fn(&T, &T) -> bool) -> Vec<(usize, usize)> {
+    let mut order: Vec<(u64, u32)> = (0..u32::MAX).zip(items).map(|(at, item)| (hash(item), at)).collect();
+    order.sort_unstable();
+    let mut found = Vec::new();
+    for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        let item = |at: u32| usize::try_from(at).ok().and_then(|at| Some((at, items.get(at)?)));
+        let Some(((_, first), rest)) = group.split_first() else { continue };
+        let Some((first, a)) = item(*first) else { continue };
+        let again = rest.iter().filter_map(|(_, at)| item(*at)).filter(|(_, b)| same(a, b));
+        found.extend(again.map(|(second, _)| (first, second)));
+    }
+    found
+}
+
+fn hash_of(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }

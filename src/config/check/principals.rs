@@ -1,42 +1,42 @@
 //! Principals: their role, their own columns within it, the ids and credentials that their reports need.
 
 use super::roles::{self, Roles};
-use super::{Checker, Reports};
+use super::{Checker, Reports, hash_of, twice};
 use crate::config::problem::{Mark, Marked};
-use crate::config::tables::{RawPrincipal, RawView, merged_credential};
-use crate::domain::column::ColumnIndex;
-use crate::domain::column::View;
+use crate::config::tables::{IdRule, Own, RawPrincipal, RawPrincipals, RawView, merged_credential};
+use crate::domain::column::{ColumnIndex, View};
 use crate::domain::dialect::ScopeRule;
-use crate::policy::{Backend, BackendIndex, Credential, PermissionIndex, Principal, ReportIndex, Views};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::policy::{
+    Backend, BackendIndex, Credential, PermissionIndex, Principal, Report, ReportIndex, Rights, ScopeGrant,
+    Views,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Principals in the order of the files.
 pub(super) struct Built {
-    pub(super) principals: Vec<Principal>,
+    pub(super) list: Vec<Principal>,
     /// Whether nothing of each, or of its role, was reported.
     pub(super) sound: Vec<bool>,
-    pub(super) by_id: HashMap<Box<str>, ((), Mark)>,
 }
 
 /// Builds every principal.
 pub(super) fn build(
     checker: &mut Checker<'_>,
-    raw: Vec<RawPrincipal>,
+    raw: RawPrincipals,
     reports: &Reports,
     roles: &Roles,
     backends: &[Arc<Backend>],
     backend_names: &HashMap<Box<str>, (usize, Mark)>,
 ) -> Built {
-    let mut built = Built {
-        principals: Vec::with_capacity(raw.len()),
-        sound: Vec::new(),
-        by_id: HashMap::with_capacity(raw.len()),
-    };
-    let nothing: (Arc<[PermissionIndex]>, Views) = ([].into(), [].into());
-    for raw in raw {
-        let id: Box<str> = raw.id.value.as_str().into();
-        checker.define(&mut built.by_id, "principal", id, (), raw.id.mark);
+    let RawPrincipals { mut list, rest, .. } = raw;
+    refuse_twice(checker, &list, &rest);
+    let mut sound = Vec::with_capacity(list.len());
+    // Those with the same of their own share it.
+    let mut shared: HashSet<Arc<Rights>> = HashSet::new();
+    let (no_rights, no_own) = (Arc::default(), Own::default());
+    for (principal, raw) in list.iter_mut().zip(rest) {
+        let own = raw.own.as_deref().unwrap_or(&no_own);
         let role = raw.role.as_ref().and_then(|name| {
             let role = roles.find(&name.value);
             if role.is_none() {
@@ -44,59 +44,62 @@ pub(super) fn build(
             }
             role
         });
-        let (role_permissions, role_views) = role
-            .map_or_else(|| nothing.clone(), |role| (Arc::clone(&role.permissions), Arc::clone(&role.views)));
+        let role_rights = role.map_or(&no_rights, |role| &role.rights);
         let errors = checker.errors();
-        let own_views = roles::views(checker, &raw.views, reports);
+        let own_views = roles::views(checker, &own.views, reports);
         // What it lacks is worth a word only when nothing of it, or of its role, was misread.
         let role_sound = raw.role.is_none() == role.is_none() && role.is_none_or(|role| role.sound);
-        let sound = raw.sound && role_sound && checker.errors() == errors;
-        let own = roles::permissions(checker, &raw.permissions, reports);
+        let is_sound = raw.sound && role_sound && checker.errors() == errors;
+        let own_permissions = roles::permissions(checker, &own.permissions, reports);
         if let (Some(name), true) = (&raw.role, role_sound) {
             let beyond = format!("role `{}` does not grant", name.value);
-            refuse_beyond(checker, &raw.views, &own_views, &role_views, reports, &beyond);
+            refuse_beyond(checker, &own.views, &own_views, &role_rights.views, reports, &beyond);
         }
-        let views = overlaid(&role_views, own_views);
-        let permissions = with_own(&role_permissions, own);
-        if sound {
-            roles::check_columns(checker, &raw.permissions, &views, reports);
+        principal.rights = rights(&mut shared, role_rights, own_permissions, own_views);
+        if is_sound {
+            roles::check_columns(checker, &own.permissions, &principal.rights.views, reports);
         }
-        let credentials = credentials(checker, &raw, backends, backend_names);
-        let principal = Principal {
-            scope: raw.scope(),
-            id: raw.id.value.clone(),
-            name: raw.name.clone(),
-            kind: raw.kind,
-            disabled: raw.disabled,
-            allowed_ips: raw.allowed_ips.clone(),
-            permissions,
-            views,
-            credentials,
-        };
-        check_reports(checker, &raw, &principal, reports, sound);
-        built.principals.push(principal);
-        built.sound.push(sound);
+        principal.credentials = credentials(checker, own, backends, backend_names);
+        check_reports(checker, &raw, principal, reports, is_sound);
+        if raw.has_tokens && !principal.disabled {
+            warn_of_no_use(checker, &raw, principal, reports, is_sound);
+        }
+        sound.push(is_sound);
     }
-    built
+    Built { list, sound }
 }
 
-fn with_own(role: &Arc<[PermissionIndex]>, own: Vec<PermissionIndex>) -> Arc<[PermissionIndex]> {
-    if own.iter().all(|index| role.binary_search(index).is_ok()) {
-        return Arc::clone(role);
+fn refuse_twice(checker: &mut Checker<'_>, list: &[Principal], rest: &[RawPrincipal]) {
+    for (first, second) in twice(list, |principal| hash_of(principal.id.as_str()), |a, b| a.id == b.id) {
+        if let (Some(principal), Some(first), Some(second)) =
+            (list.get(first), rest.get(first), rest.get(second))
+        {
+            let message = format!("principal `{}` is defined twice", principal.id);
+            checker.problems.error_after(second.mark, message, first.mark);
+        }
     }
-    let mut all: Vec<_> = role.iter().copied().chain(own).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into()
 }
 
-/// The role's views, with its own in their place.
-pub(super) fn overlaid(role: &Views, own: Vec<(ReportIndex, View)>) -> Views {
-    if own.is_empty() {
+/// The role's rights with its own: permissions are added, views stand in the place of the role's.
+fn rights(
+    shared: &mut HashSet<Arc<Rights>>,
+    role: &Arc<Rights>,
+    permissions: Vec<PermissionIndex>,
+    views: Vec<(ReportIndex, View)>,
+) -> Arc<Rights> {
+    if views.is_empty() && permissions.iter().all(|index| role.permissions.binary_search(index).is_ok()) {
         return Arc::clone(role);
     }
-    let all: BTreeMap<ReportIndex, View> = role.iter().cloned().chain(own).collect();
-    all.into_iter().collect()
+    let permissions: BTreeSet<_> = role.permissions.iter().copied().chain(permissions).collect();
+    let views: BTreeMap<ReportIndex, View> = role.views.iter().cloned().chain(views).collect();
+    let rights =
+        Rights { permissions: permissions.into_iter().collect(), views: views.into_iter().collect() };
+    if let Some(same) = shared.get(&rights) {
+        return Arc::clone(same);
+    }
+    let rights = Arc::new(rights);
+    shared.insert(Arc::clone(&rights));
+    rights
 }
 
 /// Refuses columns that `granted` does not have.
@@ -132,7 +135,7 @@ pub(super) fn refuse_beyond(
 
 fn credentials(
     checker: &mut Checker<'_>,
-    raw: &RawPrincipal,
+    raw: &Own,
     backends: &[Arc<Backend>],
     names: &HashMap<Box<str>, (usize, Mark)>,
 ) -> Box<[(BackendIndex, Credential)]> {
@@ -157,59 +160,71 @@ fn check_reports(
     reports: &Reports,
     sound: bool,
 ) {
-    let mut lacks_scope = false;
-    for (index, _) in principal.views.iter() {
-        let Some((report, ids)) = reports.get(*index).zip(reports.ids.get(index.0)) else { continue };
-        if !principal.has(report.permission) {
-            continue;
-        }
+    for (report, ids) in callable(principal, reports) {
         match &report.request.scope {
             ScopeRule::Public => {}
             ScopeRule::Credential => {
                 if principal.credential(report.backend).is_none() && sound {
                     let message = format!(
                         "`{}` may call the report `{}`, whose scope is \"credential\", and has no `credentials` for its backend",
-                        raw.id.value, report.name
+                        principal.id, report.name
                     );
-                    checker.problems.error(raw.id.mark, message);
+                    checker.problems.error(raw.mark, message);
                 }
             }
             ScopeRule::Slots(_) => {
-                lacks_scope |= raw.without_scope;
-                for id in &raw.ids {
-                    if let Some(reason) = ids.refusal(&id.value) {
-                        checker
-                            .problems
-                            .error(id.mark, format!("this id {reason} (report `{}`)", report.name));
+                let ScopeGrant::Ids(own) = &principal.scope else { continue };
+                for (id, mark) in own.iter().zip(&raw.id_marks) {
+                    if let Some(reason) = ids.refusal(id) {
+                        checker.problems.error(*mark, format!("this id {reason} (report `{}`)", report.name));
                     }
                 }
-                if let Some(second) = raw.ids.get(1).filter(|_| ids.single) {
+                if let Some(second) = raw.id_marks.get(1).filter(|_| ids.single) {
                     let message = format!(
                         "report `{}` takes one id, in its path; several cannot stand there",
                         report.name
                     );
-                    checker.problems.error(second.mark, message);
+                    checker.problems.error(*second, message);
                 }
             }
         }
     }
-    if !raw.has_tokens || raw.disabled {
-        return;
-    }
-    if lacks_scope {
-        let message = format!("`{}` has no `scope`, so it sees no rows", raw.id.value);
-        checker.problems.warning(raw.id.mark, message);
+}
+
+/// The reports that a principal may call, and what ids they take.
+fn callable<'r>(
+    principal: &Principal,
+    reports: &'r Reports,
+) -> impl Iterator<Item = (&'r Report, &'r IdRule)> {
+    let seen = principal.rights.views.iter();
+    let seen = seen.filter_map(|(index, _)| reports.get(*index).zip(reports.ids.get(index.0)));
+    seen.filter(|(report, _)| principal.has(report.permission))
+}
+
+/// Warns of what makes the tokens of a principal useless.
+fn warn_of_no_use(
+    checker: &mut Checker<'_>,
+    raw: &RawPrincipal,
+    principal: &Principal,
+    reports: &Reports,
+    sound: bool,
+) {
+    let by_ids = |(report, _): (&Report, _)| matches!(report.request.scope, ScopeRule::Slots(_));
+    if raw.without_scope && callable(principal, reports).any(by_ids) {
+        let message = format!("`{}` has no `scope`, so it sees no rows", principal.id);
+        checker.problems.warning(raw.mark, message);
     }
     if raw.without_ips {
-        let message = format!("`{}` has no `allowed_ips`, so nobody can use its tokens", raw.id.value);
-        checker.problems.warning(raw.id.mark, message);
+        let message = format!("`{}` has no `allowed_ips`, so nobody can use its tokens", principal.id);
+        checker.problems.warning(raw.mark, message);
     }
-    for view in raw.views.iter().filter(|_| sound && reports.all_permissions) {
+    let views = raw.own.iter().flat_map(|own| &own.views);
+    for view in views.filter(|_| sound && reports.all_permissions) {
         let report = reports.by_name.get(&view.report.value).and_then(|(at, _)| reports.get(*at));
         if let Some(report) = report.filter(|report| !principal.has(report.permission)) {
             let message = format!(
                 "`{}` has columns of the report `{}`, but not its permission",
-                raw.id.value, report.name
+                principal.id, report.name
             );
             checker.problems.warning(view.report.mark, message);
         }

@@ -79,7 +79,8 @@ pub(super) fn check_names(checker: &mut Checker<'_>, raw: &Raw, backends: &Names
     let mut headers = HashSet::new();
     let shared = raw.backends.iter().enumerate();
     let shared = shared.map(|(at, backend)| (at, &backend.value.credential, backend.mark));
-    let own = raw.principals.iter().flat_map(|principal| &principal.credentials);
+    let own = raw.principals.rest.iter().filter_map(|principal| principal.own.as_ref());
+    let own = own.flat_map(|own| &own.credentials);
     let own =
         own.filter_map(|own| Some((backends.get(&own.backend.value)?.0, &own.credential, own.backend.mark)));
     for (at, credential, mark) in shared.chain(own) {

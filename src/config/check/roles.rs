@@ -6,15 +6,14 @@ use crate::config::problem::{Mark, Marked};
 use crate::config::tables::{RawRole, RawView};
 use crate::domain::column::{ColumnIndex, View};
 use crate::domain::names::PermissionName;
-use crate::policy::{PermissionIndex, ReportIndex, Views};
+use crate::policy::{PermissionIndex, ReportIndex, Rights, Views};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A role with what it inherits.
 #[derive(Clone)]
 pub(super) struct Role {
-    pub(super) permissions: Arc<[PermissionIndex]>,
-    pub(super) views: Views,
+    pub(super) rights: Arc<Rights>,
     /// Nothing of it, or of what it extends, was reported: what it lacks, it was not meant to have.
     pub(super) sound: bool,
 }
@@ -57,7 +56,7 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Report
             }
             chain.push((at, role));
             next = role.extends.as_ref().and_then(|parent| {
-                let found = by_name.get(&parent.value).map(|(at, _)| *at);
+                let found = by_name.get(&*parent.value).map(|(at, _)| *at);
                 if found.is_none() {
                     checker.unknown(parent.mark, "role", &parent.value, by_name.keys().map(|name| &**name));
                 }
@@ -88,10 +87,10 @@ fn extend(
 ) -> Role {
     let own = permissions(checker, &raw.permissions, reports);
     let errors = checker.errors();
-    let inherited = parent.map(|parent| parent.permissions.iter().copied()).into_iter().flatten();
+    let inherited = parent.map(|parent| parent.rights.permissions.iter().copied()).into_iter().flatten();
     let all: BTreeSet<PermissionIndex> = own.iter().copied().chain(inherited).collect();
     let mut columns: BTreeMap<ReportIndex, Vec<ColumnIndex>> = BTreeMap::new();
-    for (report, view) in parent.map(|parent| parent.views.iter()).into_iter().flatten() {
+    for (report, view) in parent.map(|parent| parent.rights.views.iter()).into_iter().flatten() {
         columns.insert(*report, view.iter().collect());
     }
     for (report, view) in views(checker, &raw.views, reports) {
@@ -104,9 +103,10 @@ fn extend(
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
     let inherits_sound = chain_is_sound && parent.is_none_or(|parent| parent.sound);
     let sound = inherits_sound && raw.sound && checker.errors() == errors;
-    let role = Role { permissions: all.into_iter().collect(), views: views.into(), sound };
+    let rights = Rights { permissions: all.into_iter().collect(), views: views.into() };
+    let role = Role { rights: Arc::new(rights), sound };
     if role.sound {
-        check_columns(checker, &raw.permissions, &role.views, reports);
+        check_columns(checker, &raw.permissions, &role.rights.views, reports);
     }
     role
 }

@@ -16,14 +16,14 @@ mod response;
 mod settings;
 
 pub(super) use backend::merged as merged_credential;
-pub(super) use principal::{RawPrincipal, RawRole, RawTokens, RawView};
+pub(super) use principal::{Own, RawPrincipal, RawPrincipals, RawRole, RawTokens, RawView};
 pub(super) use report::RawReport;
 pub(super) use request::IdRule;
 pub(super) use settings::RawSettings;
 
 use super::keys::{self, TableSpec};
 use super::problem::Marked;
-use super::read::{Fields, Item, Reader};
+use super::read::{Entry, Fields, Item, Reader};
 use crate::config::Case;
 use crate::domain::spelling::fold_header;
 use crate::policy::{Backend, PrincipalKind};
@@ -36,7 +36,7 @@ pub(super) struct Raw {
     pub(super) backends: Vec<Marked<Backend>>,
     pub(super) reports: Vec<RawReport>,
     pub(super) roles: Vec<RawRole>,
-    pub(super) principals: Vec<RawPrincipal>,
+    pub(super) principals: RawPrincipals,
     pub(super) tokens: RawTokens,
     /// Their locations are not yet set.
     pub(super) cases: Vec<Marked<Case>>,
@@ -67,15 +67,7 @@ impl Raw {
         {
             if let Some(item) = file.get(key) {
                 named_tables(reader, item, |reader, name, item| {
-                    let index = self.principals.len();
-                    self.principals.extend(principal::read(
-                        reader,
-                        name,
-                        item,
-                        kind,
-                        index,
-                        &mut self.tokens,
-                    ));
+                    principal::read(reader, name, item, kind, &mut self.principals, &mut self.tokens);
                 });
             }
         }

@@ -1,7 +1,7 @@
 //! Where columns, scope and sort keys stand in a request.
 
 use super::request::IdRule;
-use super::{Fields, Item, Reader, header_name, keys, one_or_more, parameter_name, request};
+use super::{Entry, Fields, Item, Reader, header_name, keys, one_or_more, parameter_name, request};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
 use crate::domain::column::{Catalogue, Column, ColumnIndex};
@@ -13,7 +13,6 @@ use crate::domain::pointer::Pointer;
 use crate::domain::spelling::fold;
 use crate::domain::template::{JsonTemplate, Part, Template};
 use std::collections::HashSet;
-use toml::de::DeValue;
 
 /// The members of a JSON object.
 type Members = Box<[(Box<str>, JsonTemplate)]>;
@@ -52,7 +51,40 @@ pub(super) fn columns(
     item: Item<'_>,
     catalogue: &Catalogue,
 ) -> Vec<Marked<ColumnSlot>> {
-    let errors = reader.errors();
+    let (slots, sound) = reader.sound(|reader| grouped_places(reader, item, catalogue));
+    let grouped: HashSet<&str> = slots.iter().filter_map(|(group, ..)| group.as_deref()).collect();
+    let has_rest = slots.iter().any(|(group, ..)| group.is_none());
+    fn in_group<'c>(column: &'c Column, grouped: &HashSet<&str>) -> Option<&'c str> {
+        column.group.as_deref().filter(|group| grouped.contains(group))
+    }
+    let left = catalogue.iter().filter(|(_, column)| in_group(column, &grouped).is_none());
+    let left: Vec<_> = left.map(|(_, column)| quoted(column.name.as_str())).collect();
+    if !slots.is_empty() && !has_rest && !left.is_empty() && sound {
+        reader.error(item, format!("no place takes {}: no group named here has them", left.join(", ")));
+    }
+    let takes = |group: &Option<Box<str>>| -> Box<[ColumnIndex]> {
+        let taken = catalogue.iter().filter(|(_, column)| in_group(column, &grouped) == group.as_deref());
+        taken.map(|(at, _)| at).collect()
+    };
+    let slots: Vec<_> = slots
+        .iter()
+        .map(|(group, mark, place)| Marked {
+            value: ColumnSlot { place: place.clone(), takes: takes(group) },
+            mark: *mark,
+        })
+        .collect();
+    for slot in &slots {
+        check_column_names(reader, slot, catalogue);
+    }
+    slots
+}
+
+/// Places of columns, each with the group that it takes; no group: what the others leave.
+fn grouped_places(
+    reader: &mut Reader<'_>,
+    item: Item<'_>,
+    catalogue: &Catalogue,
+) -> Vec<(Option<Box<str>>, Mark, ColumnPlace)> {
     let mut slots: Vec<(Option<Box<str>>, Mark, ColumnPlace)> = Vec::new();
     for fields in one_or_more(reader, item, &keys::COLUMNS_AT) {
         let Some(place) = column_place(reader, &fields) else { continue };
@@ -70,30 +102,6 @@ pub(super) fn columns(
             }
         }
         slots.push((group, fields.at, place));
-    }
-    let grouped: HashSet<&str> = slots.iter().filter_map(|(group, ..)| group.as_deref()).collect();
-    let has_rest = slots.iter().any(|(group, ..)| group.is_none());
-    fn in_group<'c>(column: &'c Column, grouped: &HashSet<&str>) -> Option<&'c str> {
-        column.group.as_deref().filter(|group| grouped.contains(group))
-    }
-    let left = catalogue.iter().filter(|(_, column)| in_group(column, &grouped).is_none());
-    let left: Vec<_> = left.map(|(_, column)| quoted(column.name.as_str())).collect();
-    if !slots.is_empty() && !has_rest && !left.is_empty() && reader.errors() == errors {
-        reader.error(item, format!("no place takes {}: no group named here has them", left.join(", ")));
-    }
-    let takes = |group: &Option<Box<str>>| -> Box<[ColumnIndex]> {
-        let taken = catalogue.iter().filter(|(_, column)| in_group(column, &grouped) == group.as_deref());
-        taken.map(|(at, _)| at).collect()
-    };
-    let slots: Vec<_> = slots
-        .iter()
-        .map(|(group, mark, place)| Marked {
-            value: ColumnSlot { place: place.clone(), takes: takes(group) },
-            mark: *mark,
-        })
-        .collect();
-    for slot in &slots {
-        check_column_names(reader, slot, catalogue);
     }
     slots
 }
@@ -140,34 +148,24 @@ pub(super) fn scope(
 ) -> (ScopeRule, Vec<Marked<ScopeSlot>>, IdRule) {
     let at = report.get("backend_path").map_or(report.at, |item| reader.at(item));
     let item = request.and_then(|fields| fields.get("scope"));
-    let errors = reader.errors();
-    let mut ids = IdRule::default();
-    let mut slots = Vec::new();
-    if let Some(item) = item {
-        if let DeValue::String(_) = item.get_ref() {
-            let words = [("credential", ScopeRule::Credential), ("public", ScopeRule::Public)];
-            if item.get_ref().as_str() == Some("implied") {
-                reader.error(
-                    item,
-                    "a scope implied by the principal's own credentials is written \"credential\"",
-                );
-                return (ScopeRule::Public, slots, ids);
-            }
-            let index = reader.choice(item, &[("credential", 0), ("public", 1)]);
-            if template_in_path {
-                reader.error(item, "`backend_path` holds {scope}, so the scope has a place");
-            }
-            let rule = index.and_then(|at: usize| words.get(at)).map(|(_, rule)| rule.clone());
-            return (rule.unwrap_or(ScopeRule::Public), slots, ids);
+    if let Some(item) = item.filter(|item| item.get_ref().is_str()) {
+        if template_in_path {
+            reader.error(item, "`backend_path` holds {scope}, so the scope has a place");
         }
-        for fields in one_or_more(reader, item, &keys::SCOPE_AT) {
+        return (scope_word(reader, item), Vec::new(), IdRule::default());
+    }
+    let ((mut slots, mut ids), sound) = reader.sound(|reader| {
+        let (mut slots, mut ids) = (Vec::new(), IdRule::default());
+        let places = item.map(|item| one_or_more(reader, item, &keys::SCOPE_AT)).unwrap_or_default();
+        for fields in places {
             let Some(slot) = scope_slot(reader, &fields, &mut ids) else { continue };
             if matches!(slot.place, ScopePlace::Path { .. }) && !template_in_path {
                 reader.problems.error(fields.at, "`backend_path` holds no {scope}");
             }
             slots.push(Marked { value: slot, mark: fields.at });
         }
-    }
+        (slots, ids)
+    });
     let named = slots.iter().any(|slot| matches!(slot.value.place, ScopePlace::Path { .. }));
     if template_in_path && !named {
         let place = ScopePlace::Path { parameter: "scope".into() };
@@ -176,13 +174,25 @@ pub(super) fn scope(
     ids.single |= template_in_path;
     ids.plain |= template_in_path;
     let misspelt = request.is_some_and(|fields| fields.misspells("scope")) || report.misspells("request");
-    if slots.is_empty() && !misspelt && reader.errors() == errors {
+    if slots.is_empty() && !misspelt && sound {
         let message = "a report needs a `scope` in its request: places for the ids of its holder, or \"credential\", or \"public\"";
         let at = item.map_or(request.map_or(at, |fields| fields.at), |item| reader.at(item));
         reader.problems.error(at, message);
     }
     let rule = ScopeRule::Slots(slots.iter().map(|slot| slot.value.clone()).collect());
     (rule, slots, ids)
+}
+
+/// A scope that stands in no place of the request.
+fn scope_word(reader: &mut Reader<'_>, item: Item<'_>) -> ScopeRule {
+    if item.get_ref().as_str() == Some("implied") {
+        reader.error(item, "a scope implied by the principal's own credentials is written \"credential\"");
+        return ScopeRule::Public;
+    }
+    match reader.choice(item, &[("credential", true), ("public", false)]) {
+        Some(true) => ScopeRule::Credential,
+        Some(false) | None => ScopeRule::Public,
+    }
 }
 
 fn scope_slot(reader: &mut Reader<'_>, fields: &Fields<'_>, ids: &mut IdRule) -> Option<ScopeSlot> {
@@ -257,25 +267,23 @@ fn json_scope(
 
 /// The members of an appended item, exactly one of which is the scope.
 fn appended(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Members> {
-    let errors = reader.errors();
-    let mut members = Vec::new();
-    let mut scopes = 0;
-    for entry in reader.table(item)? {
-        let value = request::json_template(reader, entry.item)?;
-        let is_scope = matches!(&value, JsonTemplate::Text(text) if text.parts() == [Part::Scope]);
-        scopes += usize::from(is_scope);
-        if !is_scope
-            && (request::any_template(&value, &Template::has_scope)
-                || request::any_template(&value, &Template::has_columns))
-        {
-            reader.error(entry.item, "only one member may hold {scope}, and nothing besides");
-        }
-        members.push((entry.key.into(), value));
-    }
-    if scopes != 1 && reader.errors() == errors {
+    let entries = reader.table(item)?;
+    let (members, sound) = reader.sound(|reader| {
+        let member = |entry: Entry<'_>| {
+            let value = request::json_template(reader, entry.item)?;
+            let holds = |is: fn(&Template) -> bool| !value.is_scope() && request::any_template(&value, &is);
+            if holds(Template::has_scope) || holds(Template::has_columns) {
+                reader.error(entry.item, "only one member may hold {scope}, and nothing besides");
+            }
+            Some((entry.key.into(), value))
+        };
+        entries.into_iter().map(member).collect::<Option<Members>>()
+    });
+    let members = members?;
+    if sound && members.iter().filter(|(_, value)| value.is_scope()).count() != 1 {
         reader.error(item, "exactly one member must be \"{scope}\"");
     }
-    Some(members.into())
+    Some(members)
 }
 
 /// Which client items of an appended array may pass: never one that could be a scope of its own.
@@ -284,38 +292,40 @@ fn append_allow(
     item: Item<'_>,
     appended: Option<&[(Box<str>, JsonTemplate)]>,
 ) -> Option<Box<[AllowedMember]>> {
-    let errors = reader.errors();
-    let mut allowed = Vec::new();
+    let entries = reader.table(item)?;
     let mut told_apart = false;
-    for entry in reader.table(item)? {
-        let values = reader.texts(entry.item)?;
-        if values.is_empty() {
-            reader.error(entry.item, "names no value");
-        }
-        let own = appended.unwrap_or_default().iter().find(|(name, _)| **name == *entry.key);
-        if let Some((_, JsonTemplate::Text(own))) = own {
-            let same = |value: &Marked<Box<str>>| match own.parts() {
-                [Part::Text(own)] => fold(own) == fold(&value.value),
-                _ => false,
-            };
-            match values.iter().find(|value| same(value)) {
-                Some(value) => {
-                    let message =
-                        "this is what the gate's own item holds, so a client could add to its scope";
-                    reader.problems.error(value.mark, message);
-                }
-                None => told_apart |= own.parts() != [Part::Scope],
+    let (allowed, sound) = reader.sound(|reader| {
+        let member = |entry: Entry<'_>| {
+            let values = reader.texts(entry.item)?;
+            if values.is_empty() {
+                reader.error(entry.item, "names no value");
             }
-        }
-        let values = values.into_iter().map(|value| value.value).collect();
-        allowed.push(AllowedMember { name: entry.key.into(), values });
-    }
-    if !told_apart && appended.is_some() && reader.errors() == errors {
+            let own = appended.unwrap_or_default().iter().find(|(name, _)| **name == *entry.key);
+            if let Some((_, JsonTemplate::Text(own))) = own {
+                let same = |value: &&Marked<Box<str>>| match own.parts() {
+                    [Part::Text(own)] => fold(own) == fold(&value.value),
+                    _ => false,
+                };
+                match values.iter().find(same) {
+                    Some(value) => {
+                        let message =
+                            "this is what the gate's own item holds, so a client could add to its scope";
+                        reader.problems.error(value.mark, message);
+                    }
+                    None => told_apart |= own.parts() != [Part::Scope],
+                }
+            }
+            let values = values.into_iter().map(|value| value.value).collect();
+            Some(AllowedMember { name: entry.key.into(), values })
+        };
+        entries.into_iter().map(member).collect::<Option<Box<[_]>>>()
+    });
+    if !told_apart && appended.is_some() && sound {
         let message =
             "must name a fixed text member of `append`, so that client items are told from the scope";
         reader.error(item, message);
     }
-    Some(allowed.into())
+    allowed
 }
 
 /// Reads the parameters that name a column to sort by.

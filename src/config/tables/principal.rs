@@ -7,11 +7,14 @@ use super::backend::credential;
 use super::{Fields, Item, Reader, address, keys, name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
-use crate::domain::address::AddressRanges;
 use crate::domain::names::{PermissionName, PrincipalId, RoleName, TokenId};
+use crate::domain::text::SmallText;
 use crate::domain::time::{Expiry, Timestamp};
 use crate::domain::token::TokenDigest;
-use crate::policy::{Credential, PrincipalIndex, PrincipalKind, ScopeGrant, TokenRecord};
+use crate::policy::{
+    Credential, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits, TokenRecord,
+};
+use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
@@ -27,27 +30,32 @@ pub(in crate::config) struct RawView {
 /// A role, its references by name.
 pub(in crate::config) struct RawRole {
     pub(in crate::config) name: Marked<RoleName>,
-    pub(in crate::config) extends: Option<Marked<Box<str>>>,
+    pub(in crate::config) extends: Option<Marked<SmallText>>,
     pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
     pub(in crate::config) views: Vec<RawView>,
     /// `extends` and `columns` were read without a problem.
     pub(in crate::config) sound: bool,
 }
 
-/// A principal, its references by name.
+/// The principals of all files. There may be a million, so each keeps little.
+#[derive(Default)]
+pub(in crate::config) struct RawPrincipals {
+    /// Their rights and credentials are not set.
+    pub(in crate::config) list: Vec<Principal>,
+    /// What else they say, by their place in `list`.
+    pub(in crate::config) rest: Vec<RawPrincipal>,
+    no_rights: Arc<Rights>,
+}
+
+/// What a principal says of others, by name, and where.
 pub(in crate::config) struct RawPrincipal {
-    pub(in crate::config) id: Marked<PrincipalId>,
-    pub(in crate::config) name: Option<Box<str>>,
-    pub(in crate::config) kind: PrincipalKind,
-    pub(in crate::config) disabled: bool,
-    /// Every row; otherwise those of `ids`.
-    pub(in crate::config) all_rows: bool,
-    pub(in crate::config) ids: Vec<Marked<Box<str>>>,
-    pub(in crate::config) allowed_ips: AddressRanges,
-    pub(in crate::config) role: Option<Marked<Box<str>>>,
-    pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
-    pub(in crate::config) views: Vec<RawView>,
-    pub(in crate::config) credentials: Vec<OwnCredential>,
+    /// Where its id stands.
+    pub(in crate::config) mark: Mark,
+    /// Where each id of its scope stands.
+    pub(in crate::config) id_marks: Box<[Mark]>,
+    pub(in crate::config) role: Option<Marked<SmallText>>,
+    /// `None`: it has its role's only.
+    pub(in crate::config) own: Option<Box<Own>>,
     pub(in crate::config) has_tokens: bool,
     /// `role`, `columns` and `credentials` were read without a problem.
     pub(in crate::config) sound: bool,
@@ -57,14 +65,12 @@ pub(in crate::config) struct RawPrincipal {
     pub(in crate::config) without_ips: bool,
 }
 
-impl RawPrincipal {
-    /// Whose rows it sees.
-    pub(in crate::config) fn scope(&self) -> ScopeGrant {
-        if self.all_rows {
-            return ScopeGrant::All;
-        }
-        ScopeGrant::Ids(self.ids.iter().map(|id| id.value.clone()).collect())
-    }
+/// What a principal has besides its role.
+#[derive(Default)]
+pub(in crate::config) struct Own {
+    pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
+    pub(in crate::config) views: Vec<RawView>,
+    pub(in crate::config) credentials: Vec<OwnCredential>,
 }
 
 /// A principal's own credential at a backend.
@@ -111,86 +117,87 @@ pub(super) fn read_role(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_
     let value = name(reader, at, RoleName::parse)?;
     let fields = fields?;
     let permissions = fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default();
-    let errors = reader.errors();
-    let extends = fields.read("extends", |item| reference(reader, item));
-    let views = fields.read("columns", |item| views(reader, item)).unwrap_or_default();
-    let sound = reader.errors() == errors && !fields.has_unknown();
+    let ((extends, views), sound) = reader.sound(|reader| {
+        let extends = fields.read("extends", |item| reference(reader, item));
+        (extends, fields.read("columns", |item| views(reader, item)).unwrap_or_default())
+    });
+    let sound = sound && !fields.has_unknown();
     Some(RawRole { name: Marked { value, mark: at.mark }, extends, permissions, views, sound })
 }
 
-/// Reads a principal and its tokens; `index` is the place that it will have.
+/// Reads a principal and its tokens.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     at: Marked<&str>,
     item: Item<'_>,
     kind: PrincipalKind,
-    index: usize,
+    principals: &mut RawPrincipals,
     tokens: &mut RawTokens,
-) -> Option<RawPrincipal> {
+) {
     let affiliate = kind == PrincipalKind::Affiliate;
     let spec = if affiliate { &keys::AFFILIATE } else { &keys::EMPLOYEE };
     let fields = reader.fields(item, spec);
-    let id = name(reader, at, PrincipalId::parse)?;
-    let fields = fields?;
-    let errors = reader.errors();
-    let role = fields.read("role", |item| reference(reader, item));
-    let views = fields.read("columns", |item| views(reader, item)).unwrap_or_default();
-    let credentials = fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default();
-    let sound = reader.errors() == errors && !fields.has_unknown();
-    let mut principal = RawPrincipal {
-        id: Marked { value: id, mark: at.mark },
+    let (Some(id), Some(fields)) = (name(reader, at, PrincipalId::parse), fields) else { return };
+    let ((role, views, credentials), sound) = reader.sound(|reader| {
+        let role = fields.read("role", |item| reference(reader, item));
+        let views = fields.read("columns", |item| views(reader, item)).unwrap_or_default();
+        (role, views, fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default())
+    });
+    let permissions = fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default();
+    let has_own = !(permissions.is_empty() && views.is_empty() && credentials.is_empty());
+    let kinds = [("affiliate", PrincipalKind::Affiliate), ("ib", PrincipalKind::Ib)];
+    let own_kind = if affiliate { fields.read("kind", |item| reader.choice(item, &kinds)) } else { None };
+    let (scope, id_marks) = match fields.get("scope") {
+        Some(item) => scope(reader, item, affiliate),
+        None => (ScopeGrant::Ids(std::iter::empty().collect()), Box::default()),
+    };
+    let tokens_item = fields.get("tokens");
+    let index = PrincipalIndex(u32::try_from(principals.list.len()).unwrap_or(u32::MAX));
+    principals.list.push(Principal {
+        id,
         name: fields.read("name", |item| reader.filled(item)).map(Into::into),
-        kind,
+        kind: own_kind.unwrap_or(kind),
         disabled: fields.read("disabled", |item| reader.boolean(item)).unwrap_or(false),
-        all_rows: false,
-        ids: Vec::new(),
+        scope,
         allowed_ips: fields.read("allowed_ips", |item| address::ranges(reader, item)).unwrap_or_default(),
+        rights: Arc::clone(&principals.no_rights),
+        credentials: Box::default(),
+    });
+    principals.rest.push(RawPrincipal {
+        mark: at.mark,
+        id_marks,
         role,
-        permissions: fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default(),
-        views,
-        credentials,
-        has_tokens: false,
-        sound,
+        own: has_own.then(|| Box::new(Own { permissions, views, credentials })),
+        has_tokens: tokens_item.is_some_and(|item| read_tokens(reader, item, index, tokens)),
+        sound: sound && !fields.has_unknown(),
         without_scope: fields.get("scope").is_none(),
         without_ips: fields.get("allowed_ips").is_none(),
-    };
-    if affiliate {
-        let words = [("affiliate", PrincipalKind::Affiliate), ("ib", PrincipalKind::Ib)];
-        principal.kind = fields.read("kind", |item| reader.choice(item, &words)).unwrap_or(kind);
+    });
+    if let (Some(first), Some(table)) =
+        (tokens_item.and_then(|tokens| tokens.get_ref().as_array()?.first()), item.get_ref().as_table())
+    {
+        check_order(reader, table, first.span().start);
     }
-    if let Some(item) = fields.get("scope") {
-        read_scope(reader, item, affiliate, &mut principal);
-    }
-    if let Some(tokens_item) = fields.get("tokens") {
-        let index = PrincipalIndex(u32::try_from(index).unwrap_or(u32::MAX));
-        principal.has_tokens = read_tokens(reader, tokens_item, index, tokens);
-        if let (Some(first), Some(table)) =
-            (tokens_item.get_ref().as_array().and_then(|t| t.first()), item.get_ref().as_table())
-        {
-            check_order(reader, table, first.span().start);
-        }
-    }
-    Some(principal)
 }
 
-fn read_scope(reader: &mut Reader<'_>, item: Item<'_>, affiliate: bool, principal: &mut RawPrincipal) {
-    if let DeValue::String(text) = item.get_ref() {
-        if text != "all" {
-            reader.error(item, "expected a list of the platform's ids");
-        } else if affiliate {
-            reader.error(item, "only employees may see every affiliate's rows");
-        } else {
-            principal.all_rows = true;
-        }
-        return;
+/// Whose rows, and where each id stands; nobody's, where that cannot be read.
+fn scope(reader: &mut Reader<'_>, item: Item<'_>, affiliate: bool) -> (ScopeGrant, Box<[Mark]>) {
+    let mut ids = Vec::new();
+    match item.get_ref().as_str() {
+        Some("all") if !affiliate => return (ScopeGrant::All, Box::default()),
+        Some("all") => reader.error(item, "only employees may see every affiliate's rows"),
+        Some(_) => reader.error(item, "expected a list of the platform's ids"),
+        None => ids = reader.entries(item, |reader, item| reader.parsed(item, id)).unwrap_or_default(),
     }
-    let id = |text: &str| {
-        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) || text.trim() != text {
-            return Err("expected an id of 1 to 128 bytes without control characters or blanks at its ends");
-        }
-        Ok(Box::<str>::from(text))
-    };
-    principal.ids = reader.entries(item, |reader, item| reader.parsed(item, id)).unwrap_or_default();
+    let marks = ids.iter().map(|id| id.mark).collect();
+    (ScopeGrant::Ids(ids.into_iter().map(|id| id.value).collect()), marks)
+}
+
+fn id(text: &str) -> Result<SmallText, &'static str> {
+    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) || text.trim() != text {
+        return Err("expected an id of 1 to 128 bytes without control characters or blanks at its ends");
+    }
+    Ok(text.into())
 }
 
 /// Refuses what stands behind the first token: cut off there, the principal would have more access.
@@ -256,10 +263,10 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
         }
         digest
     });
-    let created = fields.read("created", |item| timestamp(reader, item));
+    let _ = fields.read("created", |item| timestamp(reader, item));
     let expires = fields.required(reader, "expires").and_then(|item| expiry(reader, item));
     let _ = fields.read("note", |item| reader.text(item));
-    let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item)).map(Box::new);
+    let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item));
     let own_views = fields.read("columns", |item| views(reader, item));
     refuse_late_limits(reader, item);
     let (Some(id), Some(digest), Some(expires)) = (id, digest, expires) else { return };
@@ -269,7 +276,8 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     }
     let (id_mark, hash_mark) = (reader.at(id_item), reader.at(hash_item));
     tokens.places.push(TokenPlace { file: reader.file, id: id_mark.start, hash: hash_mark.start });
-    tokens.records.push(TokenRecord { id, digest, principal, created, expires, allowed_ips, views: None });
+    let limits = allowed_ips.map(|own| Box::new(TokenLimits { allowed_ips: Some(own), views: None }));
+    tokens.records.push(TokenRecord { id, digest, principal, expires, limits });
 }
 
 /// Refuses a token's own limits behind the last key that it needs: a cut there would lose the limits alone.
@@ -328,7 +336,7 @@ fn instant(value: &Datetime) -> Option<Timestamp> {
     Some(Timestamp::from_unix_seconds(offset.to_timestamp(civil).ok()?.as_second()))
 }
 
-fn reference(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<Box<str>>> {
+fn reference(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<SmallText>> {
     let value = reader.filled(item)?.into();
     Some(Marked { value, mark: reader.at(item) })
 }

@@ -48,9 +48,8 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let path = path_item.and_then(|item| reader.parsed(item, report_path)).unwrap_or_default();
     let backend_path = fields.read("backend_path", |item| reader.parsed(item, backend_path));
     let backend_path = backend_path.unwrap_or_else(|| Template::parse(&path));
-    let errors = reader.errors();
-    let catalogue = catalogue(reader, &fields);
-    let has_catalogue = reader.errors() == errors && !catalogue.is_empty();
+    let (catalogue, sound) = reader.sound(|reader| catalogue(reader, &fields));
+    let has_catalogue = sound && !catalogue.is_empty();
     let answers = response::read(reader, &fields, &catalogue);
     let Request { dialect, ids, claims } =
         request::read(reader, &fields, &catalogue, &backend_path, &answers.pass_request);

@@ -2,7 +2,7 @@
 
 use super::claims::Target;
 use super::places;
-use super::{Fields, Item, Reader, parameter, parameter_name};
+use super::{Entry, Fields, Item, Reader, parameter, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
@@ -264,9 +264,8 @@ pub(super) fn json_template(reader: &mut Reader<'_>, item: Item<'_>) -> Option<J
         }
         DeValue::Table(table) => {
             let entries = reader.in_order(table);
-            let member = |entry: super::super::read::Entry<'_>| {
-                Some((Box::<str>::from(entry.key), json_template(reader, entry.item)?))
-            };
+            let member =
+                |entry: Entry<'_>| Some((Box::<str>::from(entry.key), json_template(reader, entry.item)?));
             let members: Option<Vec<_>> = entries.into_iter().map(member).collect();
             Some(JsonTemplate::Object(members?.into()))
         }

@@ -44,8 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
             pass_response: [].into(),
         };
     };
-    let (errors, said) = (reader.errors(), fields.read("format", |item| format(reader, item)));
-    let known = reader.errors() == errors;
+    let (said, known) = reader.sound(|reader| fields.read("format", |item| format(reader, item)));
     let format = said.unwrap_or(Format::Json);
     let dialect = match format {
         Format::Json => {

@@ -77,14 +77,15 @@ fn access(policy: &Policy) -> Vec<Access> {
         });
         let may_come = |address: &&&str| {
             let address = address.parse().unwrap();
-            let own = token.allowed_ips.as_ref().is_none_or(|own| own.contains(address));
+            let own = token.limits.as_ref().and_then(|limits| limits.allowed_ips.as_ref());
+            let own = own.is_none_or(|own| own.contains(address));
             own && holder.allowed_ips.contains(address)
         };
         Access {
             id: token.id.to_string(),
             disabled: holder.disabled,
             expires: token.expires,
-            permissions: holder.permissions.iter().map(|index| index.0).collect(),
+            permissions: holder.rights.permissions.iter().map(|index| index.0).collect(),
             columns: columns.collect(),
             scope: match &holder.scope {
                 ScopeGrant::All => ["*".to_owned()].into(),

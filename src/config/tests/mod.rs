@@ -97,12 +97,12 @@ fn a_simple_config_is_read() {
         policy.principals.iter().find(|principal| principal.id == id).unwrap()
     };
     let view = |id: &str| {
-        let (_, view) = principal(id).views.iter().find(|(at, _)| *at == index).unwrap();
+        let (_, view) = principal(id).rights.views.iter().find(|(at, _)| *at == index).unwrap();
         report.catalogue.columns_of(view).map(|c| c.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(view("acme"), ["country", "created_at"]);
     assert_eq!(view("jane"), ["lead_id", "created_at", "country", "code"]);
-    assert_eq!(principal("acme").scope, ScopeGrant::Ids(["1001".into()].into()));
+    assert_eq!(principal("acme").scope, ScopeGrant::Ids(std::iter::once("1001".into()).collect()));
     assert_eq!(principal("jane").scope, ScopeGrant::All);
     assert!(principal("jane").has(report.permission));
     let token = policy.tokens.find(&crate::domain::token::TokenDigest::parse(HASH_1).unwrap()).unwrap();
