@@ -163,7 +163,13 @@ enum Ranges {
         v4: [(u32, u32); 2],
     },
     V4(Box<[(u32, u32)]>),
-    Both(Box<(Box<[(u32, u32)]>, Box<[(u128, u128)]>)>),
+    Both(Box<Both>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Both {
+    v4: Box<[(u32, u32)]>,
+    v6: Box<[(u128, u128)]>,
 }
 
 impl Default for AddressRanges {
@@ -191,7 +197,7 @@ impl AddressRanges {
             ([one], []) => Ranges::Few { length: 1, v4: [*one, (0, 0)] },
             ([one, two], []) => Ranges::Few { length: 2, v4: [*one, *two] },
             (_, []) => Ranges::V4(v4.into()),
-            _ => Ranges::Both(Box::new((v4.into(), v6.into()))),
+            _ => Ranges::Both(Box::new(Both { v4: v4.into(), v6: v6.into() })),
         })
     }
 
@@ -214,14 +220,14 @@ impl AddressRanges {
         match &self.0 {
             Ranges::Few { length, v4 } => v4.get(..usize::from(*length)).unwrap_or_default(),
             Ranges::V4(v4) => v4,
-            Ranges::Both(both) => &both.0,
+            Ranges::Both(both) => &both.v4,
         }
     }
 
     fn v6(&self) -> &[(u128, u128)] {
         match &self.0 {
             Ranges::Few { .. } | Ranges::V4(_) => &[],
-            Ranges::Both(both) => &both.1,
+            Ranges::Both(both) => &both.v6,
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn build(
         let role_sound = raw.role.is_none() == role.is_none() && role.is_none_or(|role| role.sound);
         let is_sound = raw.sound && role_sound && checker.errors() == errors;
         let own_permissions = roles::permissions(checker, &own.permissions, reports);
-        if let (Some(name), true) = (&raw.role, role_sound) {
+        if let Some(name) = raw.role.as_ref().filter(|_| role_sound && !own_views.is_empty()) {
             let beyond = format!("role `{}` does not grant", name.value);
             refuse_beyond(checker, &own.views, &own_views, &role_rights.views, reports, &beyond);
         }

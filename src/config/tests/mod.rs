@@ -273,6 +273,20 @@ fn included_files_add_to_the_main_one() {
 }
 
 #[test]
+fn principals_with_the_same_rights_share_them() {
+    let of = |id: &str, own: &str| format!("[affiliates.{id}]\nrole = \"standard\"\nscope = []\n{own}\n");
+    let own = "columns.leads = [\"country\"]";
+    let text = [of("a", ""), of("b", ""), of("c", own), of("d", own)].concat();
+    let policy = load_text(&format!("{SIMPLE}{text}")).map_err(|r| r.report.render(false)).unwrap().policy;
+    let rights = |id: &str| {
+        let found = policy.principals.iter().find(|principal| principal.id.as_str() == id);
+        std::sync::Arc::as_ptr(&found.unwrap().rights)
+    };
+    assert_eq!((rights("a"), rights("c")), (rights("b"), rights("d")));
+    assert_ne!(rights("a"), rights("c"));
+}
+
+#[test]
 fn mistakes_of_included_files_name_their_file() {
     #[rustfmt::skip]
     let cases = [

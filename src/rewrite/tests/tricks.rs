@@ -50,6 +50,11 @@ fn bodies_with_two_readings_are_refused() {
         let found = told(rewritten(&policy(dialect.clone()), "acme", "", Some(body)));
         assert_eq!(found, expected, "{}", String::from_utf8_lossy(body));
     }
+    for query in ["aff=1001", "AFF[0]=7", " aff=7"] {
+        let query = query.replace(' ', "%20");
+        let found = told(rewritten(&policy(dialect.clone()), "acme", &query, Some(b"{}")));
+        assert!(found.starts_with("parameter_not_allowed"), "{query}: {found}");
+    }
     // An allowed root does not let another spelling of the scope through.
     dialect.allow = [Place::Json(at(""))].into();
     check_body(&dialect, "acme", r#"{"x":1,"Aff":"7"}"#, "parameter_not_allowed json:/Aff");
@@ -71,6 +76,7 @@ fn one_name_stands_in_one_place() {
     assert_eq!(both("from=1", "from=1"), "parameter_invalid form:from");
     assert_eq!(both("affiliate_id=1001", "affiliate_id=1001"), "parameter_invalid form:affiliate_id");
     assert_eq!(both("", "affiliate_id=7"), "parameter_not_allowed form:affiliate_id");
+    assert_eq!(both("", "Affiliate.ID[]=7"), "parameter_not_allowed form:Affiliate.ID[]");
     assert_eq!(both("", "x=%zz"), "body_invalid form:x");
     assert_eq!(both("", "x=1\r\n"), "body_invalid form:x");
 }
