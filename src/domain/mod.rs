@@ -14,6 +14,5 @@ pub mod names;
 pub mod pointer;
 pub mod spelling;
 pub mod template;
-pub mod text;
 pub mod time;
 pub mod token;

@@ -4,8 +4,8 @@
 //! a path or a shell command without quoting. Names are compared byte for byte. A token
 //! is no name: names are shown.
 
-use super::text::SmallText;
 use super::token;
+use smol_str::SmolStr;
 use std::borrow::Borrow;
 use std::fmt;
 
@@ -38,7 +38,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(SmallText);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Reads a name: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`.

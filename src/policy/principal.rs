@@ -5,10 +5,10 @@ use super::report::ReportIndex;
 use crate::domain::address::AddressRanges;
 use crate::domain::column::View;
 use crate::domain::names::{PrincipalId, TokenId};
-use crate::domain::text::SmallText;
 use crate::domain::time::Expiry;
 use crate::domain::token::TokenDigest;
 use hashbrown::HashTable;
+use smol_str::SmolStr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -58,12 +58,12 @@ pub struct Ids(OneOrMore);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum OneOrMore {
-    One(SmallText),
-    More(Box<[SmallText]>),
+    One(SmolStr),
+    More(Box<[SmolStr]>),
 }
 
-impl FromIterator<SmallText> for Ids {
-    fn from_iter<I: IntoIterator<Item = SmallText>>(ids: I) -> Self {
+impl FromIterator<SmolStr> for Ids {
+    fn from_iter<I: IntoIterator<Item = SmolStr>>(ids: I) -> Self {
         let mut ids = ids.into_iter();
         match (ids.next(), ids.next()) {
             (Some(one), None) => Self(OneOrMore::One(one)),
@@ -73,9 +73,9 @@ impl FromIterator<SmallText> for Ids {
 }
 
 impl Deref for Ids {
-    type Target = [SmallText];
+    type Target = [SmolStr];
 
-    fn deref(&self) -> &[SmallText] {
+    fn deref(&self) -> &[SmolStr] {
         match &self.0 {
             OneOrMore::One(one) => std::slice::from_ref(one),
             OneOrMore::More(ids) => ids,
@@ -107,7 +107,7 @@ pub struct Principal {
     /// Its id.
     pub id: PrincipalId,
     /// A human name.
-    pub name: Option<SmallText>,
+    pub name: Option<SmolStr>,
     /// What it is.
     pub kind: PrincipalKind,
     /// Refuse its tokens.

@@ -8,8 +8,8 @@ use crate::decide::{Denial, Permit};
 use crate::domain::code::Code;
 use crate::domain::dialect::{IdType, ListStyle, ScopePlace, ScopeSlot};
 use crate::domain::encode;
-use crate::domain::text::SmallText;
 use crate::policy::{Grant, ScopeGrant};
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -51,7 +51,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The holder's ids that are among `asked`, when all of `asked` are the holder's.
-    fn narrowed(own: &'a [SmallText], asked: &[Cow<'_, str>]) -> Option<Self> {
+    fn narrowed(own: &'a [SmolStr], asked: &[Cow<'_, str>]) -> Option<Self> {
         let asked: HashSet<&str> = asked.iter().map(|id| &**id).collect();
         let narrowed: Vec<&str> = own.iter().map(|id| &**id).filter(|id| asked.contains(id)).collect();
         let all_own = !asked.is_empty() && narrowed.len() == asked.len();

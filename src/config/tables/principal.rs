@@ -8,12 +8,12 @@ use super::{Fields, Item, Reader, address, keys, name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
 use crate::domain::names::{PermissionName, PrincipalId, RoleName, TokenId};
-use crate::domain::text::SmallText;
 use crate::domain::time::{Expiry, Timestamp};
 use crate::domain::token::TokenDigest;
 use crate::policy::{
     Credential, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits, TokenRecord,
 };
+use smol_str::SmolStr;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
@@ -30,7 +30,7 @@ pub(in crate::config) struct RawView {
 /// A role, its references by name.
 pub(in crate::config) struct RawRole {
     pub(in crate::config) name: Marked<RoleName>,
-    pub(in crate::config) extends: Option<Marked<SmallText>>,
+    pub(in crate::config) extends: Option<Marked<SmolStr>>,
     pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
     pub(in crate::config) views: Vec<RawView>,
     /// `extends` and `columns` were read without a problem.
@@ -53,7 +53,7 @@ pub(in crate::config) struct RawPrincipal {
     pub(in crate::config) mark: Mark,
     /// Where each id of its scope stands.
     pub(in crate::config) id_marks: Box<[Mark]>,
-    pub(in crate::config) role: Option<Marked<SmallText>>,
+    pub(in crate::config) role: Option<Marked<SmolStr>>,
     /// `None`: it has its role's only.
     pub(in crate::config) own: Option<Box<Own>>,
     pub(in crate::config) has_tokens: bool,
@@ -193,7 +193,7 @@ fn scope(reader: &mut Reader<'_>, item: Item<'_>, affiliate: bool) -> (ScopeGran
     (ScopeGrant::Ids(ids.into_iter().map(|id| id.value).collect()), marks)
 }
 
-fn id(text: &str) -> Result<SmallText, &'static str> {
+fn id(text: &str) -> Result<SmolStr, &'static str> {
     if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) || text.trim() != text {
         return Err("expected an id of 1 to 128 bytes without control characters or blanks at its ends");
     }
@@ -336,7 +336,7 @@ fn instant(value: &Datetime) -> Option<Timestamp> {
     Some(Timestamp::from_unix_seconds(offset.to_timestamp(civil).ok()?.as_second()))
 }
 
-fn reference(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<SmallText>> {
+fn reference(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Marked<SmolStr>> {
     let value = reader.filled(item)?.into();
     Some(Marked { value, mark: reader.at(item) })
 }
