@@ -11,6 +11,7 @@ mod check;
 mod include;
 mod keys;
 mod near;
+mod parse;
 mod problem;
 mod read;
 mod schema;
@@ -32,6 +33,7 @@ use crate::domain::time::Timestamp;
 use crate::policy::Policy;
 use http::{HeaderName, HeaderValue, Method};
 use keys::Support;
+use parse::Parsed;
 use problem::{Mark, Marked, Problems};
 use read::Reader;
 use std::collections::HashSet;
@@ -43,8 +45,8 @@ use toml::de::DeTable;
 
 /// How often a set of files that changes while it is read is read again.
 const MAX_TRIES: usize = 3;
-/// How many of a file's syntax errors are looked at.
-const MAX_SYNTAX_ERRORS: usize = 20;
+/// How many bytes of included files are parsed at one time, and the rest of the last file.
+const MAX_TEXTS: usize = 8 << 20;
 
 /// A config that may be put in force.
 #[derive(Debug)]
@@ -131,40 +133,134 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
 }
 
 fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
-    let mut sources = Sources::default();
-    let mut problems = Problems::default();
-    let mut raw = Raw::default();
-    let mut read = HashSet::from([real(path)]);
-    for pattern in read_file(path, &mut sources, &mut problems, &mut raw, File::Main) {
-        let files = match sources.include(beside(path).join(&*pattern.value)) {
-            Ok(files) => files,
+    let mut load = Load::default();
+    let mut seen = HashSet::from([real(path)]);
+    let patterns = match load.text(path.to_path_buf(), File::Main) {
+        Some(main) => load.take(&main, &Parsed::of(&main.text)),
+        None => Vec::new(),
+    };
+    let mut files = Vec::new();
+    for pattern in patterns {
+        match load.sources.include(beside(path).join(&*pattern.value)) {
+            Ok(found) => files.extend(found.into_iter().map(|file| (file, File::Included(pattern.mark)))),
             Err(error) => {
-                raw.incomplete = true;
-                problems.error(pattern.mark, error);
-                continue;
-            }
-        };
-        for file in files {
-            if read.insert(real(&file)) {
-                read_file(&file, &mut sources, &mut problems, &mut raw, File::Included(pattern.mark));
-            } else {
-                // Another name of a file that was read; it may lead elsewhere later.
-                let _ = sources.read_config(&file);
+                load.raw.incomplete = true;
+                load.problems.error(pattern.mark, error);
             }
         }
     }
-    let cases = std::mem::take(&mut raw.cases);
-    let policy = check::policy(raw, now, &mut problems);
-    let locations = problem::locations(cases.iter().map(|case| case.mark), &sources);
-    sources.seal();
-    let failed = problems.errors() > 0;
-    let report = problems.into_report(&sources);
-    if failed {
-        return Err(Box::new(Rejected { report, sources }));
+    let mut files = files.into_iter();
+    loop {
+        let mut texts = Vec::new();
+        let mut bytes = 0;
+        for (file, kind) in files.by_ref() {
+            if !seen.insert(real(&file)) {
+                // Another name of a file that was read; it may lead elsewhere later.
+                let _ = load.sources.read_config(&file);
+                continue;
+            }
+            if let Some(text) = load.text(file, kind) {
+                bytes += text.text.len();
+                texts.push(text);
+            }
+            if bytes > MAX_TEXTS {
+                break;
+            }
+        }
+        if texts.is_empty() {
+            return load.finish(now);
+        }
+        parse::each(&texts, |text| &text.text, |text, parsed| drop(load.take(text, &parsed)));
     }
-    let placed = |(case, location): (Marked<Case>, Location)| Case { location, ..case.value };
-    let cases = cases.into_iter().zip(locations).map(placed).collect();
-    Ok(Loaded { policy, cases, warnings: report, sources })
+}
+
+#[derive(Clone, Copy)]
+enum File {
+    Main,
+    /// Named by the pattern that stands there.
+    Included(Mark),
+}
+
+/// A file that was read.
+struct Text {
+    index: u32,
+    path: PathBuf,
+    kind: File,
+    text: String,
+}
+
+/// What the files say so far.
+#[derive(Default)]
+struct Load {
+    sources: Sources,
+    problems: Problems,
+    raw: Raw,
+}
+
+impl Load {
+    /// Reads one file.
+    fn text(&mut self, path: PathBuf, kind: File) -> Option<Text> {
+        let (index, text) = self.sources.read_config(&path);
+        match text {
+            Ok(Ok(text)) => return Some(Text { index, path, kind, text }),
+            Ok(Err(valid)) => {
+                let at = Mark::new(index, &(valid..valid));
+                self.problems.syntax(at, "this byte is not UTF-8 text");
+            }
+            Err(error) => {
+                let message =
+                    format!("{} cannot be read: {error}", secret::quoted(&path.display().to_string()));
+                match kind {
+                    File::Main => self.problems.syntax(Mark::new(index, &(0..0)), message),
+                    File::Included(named) => self.problems.error(named, message),
+                }
+            }
+        }
+        self.raw.incomplete = true;
+        None
+    }
+
+    /// Takes what a file says; returns the patterns that it includes.
+    fn take(&mut self, text: &Text, parsed: &Parsed<'_>) -> Vec<Marked<Box<str>>> {
+        let Self { sources, problems, raw } = self;
+        if !parsed.report(text.index, problems) {
+            raw.incomplete = true;
+            return Vec::new();
+        }
+        let folder = beside(&text.path).to_path_buf();
+        let mut reader = Reader { file: text.index, source: &text.text, folder, problems, sources };
+        let fields = reader.fields_of(&parsed.document, Mark::new(text.index, &(0..0)), &keys::MAIN);
+        // A misspelt table may define what would be reported as unknown.
+        raw.incomplete |= keys::INCLUDED.iter().any(|table| fields.misspells(table));
+        raw.read(&mut reader, &fields);
+        match text.kind {
+            File::Main => {
+                raw.settings.read(&mut reader, &fields);
+                fields.read("include", |item| reader.texts(item)).unwrap_or_default()
+            }
+            File::Included(_) => {
+                refuse_main_tables(&mut reader, &parsed.document);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Compares what the files say, and builds.
+    fn finish(self, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
+        let Self { mut sources, mut problems, mut raw } = self;
+        let cases = std::mem::take(&mut raw.cases);
+        let policy = check::policy(raw, now, &mut problems);
+        let locations = problem::locations(cases.iter().map(|case| case.mark), &sources);
+        sources.seal();
+        let failed = problems.errors() > 0;
+        let report = problems.into_report(&sources);
+        if failed {
+            return Err(Box::new(Rejected { report, sources }));
+        }
+        let placed = |(case, location): (Marked<Case>, Location)| Case { location, ..case.value };
+        let cases = cases.into_iter().zip(locations).map(placed).collect();
+        Ok(Loaded { policy, cases, warnings: report, sources })
+    }
 }
 
 /// The one name of a file that has several, by links or dots.
@@ -175,86 +271,6 @@ fn real(path: &Path) -> PathBuf {
 /// Where relative paths of a file start; empty when it is named without a folder.
 fn beside(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
-}
-
-#[derive(Clone, Copy)]
-enum File {
-    Main,
-    /// Named by the pattern that stands there.
-    Included(Mark),
-}
-
-/// Reads one file; returns the patterns that it includes.
-fn read_file(
-    path: &Path,
-    sources: &mut Sources,
-    problems: &mut Problems,
-    raw: &mut Raw,
-    kind: File,
-) -> Vec<Marked<Box<str>>> {
-    let (index, text) = sources.read_config(path);
-    let start = Mark::new(index, &(0..0));
-    let text = match text {
-        Ok(Ok(text)) => text,
-        Ok(Err(valid)) => {
-            raw.incomplete = true;
-            problems.syntax(Mark::new(index, &(valid..valid)), "this byte is not UTF-8 text");
-            return Vec::new();
-        }
-        Err(error) => {
-            raw.incomplete = true;
-            let message = format!("{} cannot be read: {error}", secret::quoted(&path.display().to_string()));
-            match kind {
-                File::Main => problems.syntax(start, message),
-                File::Included(named) => problems.error(named, message),
-            }
-            return Vec::new();
-        }
-    };
-    let (document, readable) = parse(&text, index, problems);
-    if !readable {
-        raw.incomplete = true;
-        return Vec::new();
-    }
-    let folder = beside(path).to_path_buf();
-    let mut reader = Reader { file: index, source: &text, folder, problems, sources };
-    let fields = reader.fields_of(&document, start, &keys::MAIN);
-    // A misspelt table may define what would be reported as unknown.
-    raw.incomplete |= keys::INCLUDED.iter().any(|table| fields.misspells(table));
-    raw.read(&mut reader, &fields);
-    match kind {
-        File::Main => {
-            raw.settings.read(&mut reader, &fields);
-            fields.read("include", |item| reader.texts(item)).unwrap_or_default()
-        }
-        File::Included(_) => {
-            refuse_main_tables(&mut reader, &document);
-            Vec::new()
-        }
-    }
-}
-
-/// Parses a file and reports what is no TOML. Tells whether the rest can be read for what it says:
-/// so it is when the only problems are keys that stand twice.
-fn parse<'t>(text: &'t str, file: u32, problems: &mut Problems) -> (DeTable<'t>, bool) {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let readable = errors.iter().all(|error| error.message() == "duplicate key");
-    let mut said = HashSet::new();
-    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
-        let span = error.span().unwrap_or_default();
-        let message = match error.message() {
-            "duplicate key" => {
-                problems.syntax(Mark::new(file, &span), "this key is defined twice in this file");
-                continue;
-            }
-            other => other.replace('\n', "; "),
-        };
-        // One slip, such as a bracket that is never closed, makes the same error on line after line.
-        if said.insert(message.clone()) {
-            problems.syntax(Mark::new(file, &span), message);
-        }
-    }
-    (document.into_inner(), readable)
 }
 
 fn refuse_main_tables(reader: &mut Reader<'_>, document: &DeTable<'_>) {
