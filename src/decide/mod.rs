@@ -31,11 +31,12 @@ use crate::policy::{
 };
 use http::{HeaderMap, Method};
 use identify::ClientAddr;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The head of a request, as far as decisions need it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Head<'r> {
     /// The method.
     pub method: &'r Method,
@@ -49,6 +50,13 @@ pub struct Head<'r> {
     pub peer: IpAddr,
     /// The gate's own id of this request.
     pub request_id: &'r str,
+}
+
+impl fmt::Debug for Head<'_> {
+    /// Neither query nor headers: a token may stand there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Head({} {} from {})", self.method, self.path, self.peer)
+    }
 }
 
 /// What is known about a request so far; for records only.

@@ -25,10 +25,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use scope::Scope;
 use sent::{Body, Sent};
+use std::fmt;
 use std::sync::Arc;
 
 /// A request to a backend, exactly as it will be sent; only from [`rewrite`].
-#[derive(Debug)]
 pub struct BackendRequest {
     backend: Arc<Backend>,
     method: Method,
@@ -48,6 +48,14 @@ pub struct Answer {
     pub output: OutputFormat,
     /// Backend headers that pass besides the fixed ones.
     pub pass_headers: Box<[http::HeaderName]>,
+}
+
+impl fmt::Debug for BackendRequest {
+    /// Neither query nor headers: the platform's credential may stand there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        write!(f, "BackendRequest({} {path} to {})", self.method, self.backend.name)
+    }
 }
 
 impl BackendRequest {

@@ -1,6 +1,6 @@
 //! The engine inside another program: two gates in one axum program, on many threads.
 
-use crate::harness::{Config, LEADS, ROW, RecordingBackend, Request, affiliate, new_folder, token};
+use crate::harness::{Config, LEADS, ROW, RecordingBackend, Request, SECRET, affiliate, new_folder, token};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::any;
@@ -82,4 +82,32 @@ fn a_bad_config_is_an_error_not_an_exit() {
     let path = folder.path().join("reportgate.toml");
     std::fs::write(&path, "[server]\nlisen = []\n").unwrap();
     assert!(Gate::new(&path).is_err());
+}
+
+#[test]
+fn nothing_secret_is_printed_for_debugging() {
+    let backend = RecordingBackend::json(ROW);
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    let acme = affiliate("acme", "role = \"standard\"\nscope = [\"1001\"]");
+    let config = Config::empty(&backend)
+        .server("token_in = [\"query:key\"]")
+        .backend(&format!("headers = {{ \"x-key\" = \"{SECRET}\" }}"))
+        .with(LEADS)
+        .with(&acme);
+    std::fs::write(&path, config.text()).unwrap();
+    let gate = Gate::new(&path).expect("a good config");
+    let request = || {
+        let target = format!("/leads?key={}", token("acme"));
+        let request = http::Request::get(target).header("host", "gate.test");
+        request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(gate.call(request(), IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    assert_eq!(answer.status(), 200);
+    std::fs::write(&path, config.text() + "[oops").unwrap();
+    let refused = Gate::new(&path).unwrap_err();
+    for printed in [format!("{answer:?}"), format!("{gate:?}"), format!("{refused:?}"), refused.to_string()] {
+        assert!(!printed.contains(SECRET), "{printed}");
+    }
 }
