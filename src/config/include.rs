@@ -11,21 +11,20 @@ use std::path::{Path, PathBuf};
 ///
 /// Folders, pipes and devices are left out, but nothing that cannot be seen, such as a link that leads
 /// nowhere: it may hold principals, and reading it will tell what is wrong.
-pub(super) fn files(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+pub(super) fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
     let wild = |text: &str| text.contains(['*', '?']);
-    let name =
-        pattern.file_name().and_then(|name| name.to_str()).ok_or("expected a file name or a pattern")?;
+    let name = pattern.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| io::Error::other("expected a file name or a pattern"))?;
     let folder = folder_of(pattern);
     if wild(&folder.to_string_lossy()) {
-        return Err("`*` and `?` may stand in the file name only".to_owned());
+        return Err(io::Error::other("`*` and `?` may stand in the file name only"));
     }
     if !wild(name) {
         return Ok(vec![pattern.to_path_buf()]);
     }
-    let unreadable = |error: io::Error| format!("the folder cannot be read: {error}");
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.file_name();
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.file_name();
         let text = file.to_string_lossy();
         if !text.starts_with('.') && matches(name, &text) {
             let file = pattern.with_file_name(&file);
@@ -92,7 +91,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         assert_eq!(found("*.toml").unwrap(), [at("a.toml"), at("b.toml")]);
         assert_eq!(found("*.none").unwrap(), [] as [PathBuf; 0]);
-        assert!(found("none/*.toml").unwrap_err().contains("No such file"));
+        assert!(found("none/*.toml").unwrap_err().to_string().contains("No such file"));
         assert_eq!(found("none.toml").unwrap(), [at("none.toml")]);
         assert!(found("*/a.toml").is_err());
     }

@@ -38,7 +38,25 @@ pub struct Sources {
 #[derive(Debug, PartialEq)]
 struct Include {
     pattern: PathBuf,
-    files: Result<Vec<PathBuf>, String>,
+    files: Result<Vec<PathBuf>, Unread>,
+}
+
+/// Why nothing was read.
+#[derive(Debug, PartialEq)]
+struct Unread {
+    why: String,
+    /// The process has too many files open: nothing is said about this one.
+    starved: bool,
+}
+
+impl From<&io::Error> for Unread {
+    fn from(error: &io::Error) -> Self {
+        #[cfg(unix)]
+        let starved = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+        #[cfg(not(unix))]
+        let starved = false;
+        Self { why: error.to_string(), starved }
+    }
 }
 
 #[derive(Debug)]
@@ -48,7 +66,7 @@ struct Source {
     /// How it looked before it was read; `None`: it could not be seen.
     stamp: Option<Stamp>,
     /// What was read, or why nothing.
-    read: Result<Arc<Fingerprint>, String>,
+    read: Result<Arc<Fingerprint>, Unread>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +152,14 @@ impl Sources {
             && self.files.iter().zip(&other.files).all(|(now, other)| now.stamp == other.stamp)
     }
 
+    /// Whether something could not be read because the process has too many files open, which says nothing about it.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        let files = self.files.iter().filter_map(|file| file.read.as_ref().err());
+        let mut unread = files.chain(self.includes.iter().filter_map(|include| include.files.as_ref().err()));
+        unread.any(|unread| unread.starved)
+    }
+
     /// Whether some config file is now a strict prefix of what it was in `older`: perhaps half written.
     ///
     /// Exact for files cut within their last three kibibytes; for others, "yes" may also mean that only
@@ -184,7 +210,7 @@ impl Sources {
     /// The files that a pattern names; its folder is watched.
     pub(super) fn include(&mut self, pattern: PathBuf) -> Result<Vec<PathBuf>, String> {
         let include = Include::of(pattern);
-        let files = include.files.clone();
+        let files = include.files.as_ref().map(Clone::clone).map_err(|unread| unread.why.clone());
         self.includes.push(include);
         files
     }
@@ -201,14 +227,14 @@ impl Sources {
             add(0, file.path.as_os_str().as_encoded_bytes());
             match &file.read {
                 Ok(read) => add(1, &read.digest),
-                Err(error) => add(2, error.as_bytes()),
+                Err(unread) => add(2, unread.why.as_bytes()),
             }
         }
         for include in &self.includes {
             add(3, include.pattern.as_os_str().as_encoded_bytes());
             match &include.files {
                 Ok(files) => files.iter().for_each(|file| add(0, file.as_os_str().as_encoded_bytes())),
-                Err(error) => add(2, error.as_bytes()),
+                Err(unread) => add(2, unread.why.as_bytes()),
             }
         }
         self.hash.clear();
@@ -267,7 +293,14 @@ impl Sources {
 
 impl Include {
     fn of(pattern: PathBuf) -> Self {
-        Self { files: include::files(&pattern), pattern }
+        let unread = |error: io::Error| {
+            let mut unread = Unread::from(&error);
+            if error.raw_os_error().is_some() {
+                unread.why.insert_str(0, "the folder cannot be read: ");
+            }
+            unread
+        };
+        Self { files: include::files(&pattern).map_err(unread), pattern }
     }
 }
 
@@ -281,7 +314,7 @@ impl Source {
         let bytes = read_up_to(path, limit);
         let read = match &bytes {
             Ok(bytes) => Ok(Arc::new(Fingerprint::of(bytes, kind))),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         };
         (Self { path: path.to_path_buf(), kind, stamp, read }, bytes)
     }

@@ -154,6 +154,9 @@ impl Reloader {
         work.free_retired();
         let files = work.files();
         work.tried = Arc::clone(&files);
+        if files.is_starved() {
+            return work.put_off(files.hash(), trigger);
+        }
         let refused = work.refused(files.hash());
         let cut = refused.is_none() && files.cut_short_of(&work.in_force);
         let reading = if cut { Reading::CutShort } else { Reading::Whole };
@@ -174,9 +177,8 @@ impl Reloader {
             Err(rejected) => &rejected.sources,
         };
         let cut_since = !sources.agrees_with(&files) && sources.cut_short_of(&work.in_force);
-        if !sources.is_settled() || cut_since {
-            let _ = work.settling.believe(sources.hash(), Reading::Changing, trigger, Instant::now());
-            return unsettled();
+        if !sources.is_settled() || sources.is_starved() || cut_since {
+            return work.put_off(sources.hash(), trigger);
         }
         match read {
             Ok(accepted) => self.judge(&mut work, trigger, accepted, now),
@@ -282,6 +284,12 @@ impl fmt::Debug for Reloader {
 }
 
 impl Work {
+    /// Looks again soon: the files change, or too many are open to read them.
+    fn put_off(&mut self, hash: &str, trigger: Trigger) -> Outcome {
+        let _ = self.settling.believe(hash, Reading::Changing, trigger, Instant::now());
+        unsettled()
+    }
+
     /// The files as they are now: those of the last try, or of the version in force when they are others.
     fn files(&self) -> Arc<Sources> {
         let tried = self.tried.again();
@@ -306,7 +314,7 @@ impl Work {
 }
 
 fn unsettled() -> Outcome {
-    tracing::debug!("config files are being written, looking again soon");
+    tracing::debug!("the config files cannot be told yet, looking again soon");
     Outcome::Unsettled
 }
 
