@@ -19,6 +19,9 @@ const MOST_WAITING: usize = 16;
 /// How soon snapshots out of force are looked after again while somebody reads them.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 
+/// How soon it is said again that the same cannot be watched: where descriptors are short that comes and goes.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
 /// How fast changes are followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -131,12 +134,14 @@ struct Folders {
     watcher: Option<RecommendedWatcher>,
     /// What cannot be watched, and why; the poll looks at it.
     unwatched: Vec<String>,
+    /// What was said of that last, and when.
+    said: Option<(Vec<String>, Instant)>,
     signals: SyncSender<Signal>,
 }
 
 impl Folders {
     fn new(signals: SyncSender<Signal>) -> Self {
-        Self { watcher: None, unwatched: Vec::new(), signals }
+        Self { watcher: None, unwatched: Vec::new(), said: None, signals }
     }
 
     /// Watches the folders of the files last read, with a new watcher: paths may lead elsewhere by now.
@@ -165,8 +170,11 @@ impl Folders {
                 None
             }
         };
-        if unwatched != self.unwatched {
+        let said_already =
+            |(what, when): &(Vec<String>, Instant)| *what == unwatched && when.elapsed() < SAY_AGAIN;
+        if !unwatched.is_empty() && !self.said.as_ref().is_some_and(said_already) {
             unwatched.iter().for_each(|why| tracing::warn!("polled, because it cannot be watched: {why}"));
+            self.said = Some((unwatched.clone(), Instant::now()));
         }
         self.unwatched = unwatched;
     }
