@@ -327,14 +327,19 @@ fn a_file_behind_a_link_is_followed() {
     }
 }
 
+/// A gate with the token `t1` and a folder of further files, which is empty.
+fn including(folder: &str) -> (Running, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let included = dir.path().join(folder);
+    fs::create_dir(&included).unwrap();
+    fs::write(dir.path().join("gate.toml"), format!("include = [\"{folder}/*.toml\"]\n{}", config([1])))
+        .unwrap();
+    (Running::start_in(dir), included)
+}
+
 #[test]
 fn included_files_come_and_go() {
-    let dir = tempfile::tempdir().unwrap();
-    let included = dir.path().join("affiliates.d");
-    fs::create_dir(&included).unwrap();
-    fs::write(dir.path().join("gate.toml"), format!("include = [\"affiliates.d/*.toml\"]\n{}", config([1])))
-        .unwrap();
-    let running = Running::start_in(dir);
+    let (running, included) = including("affiliates.d");
     let _watch = running.watch(EVENTS_ONLY);
     fs::write(included.join("b.toml"), affiliate("b", [2])).unwrap();
     running.wait_for_tokens(&["t1", "t2"]);
@@ -346,12 +351,7 @@ fn included_files_come_and_go() {
 
 #[test]
 fn a_broken_included_file_is_watched_until_it_is_mended() {
-    let dir = tempfile::tempdir().unwrap();
-    let included = dir.path().join("affiliates.d");
-    fs::create_dir(&included).unwrap();
-    fs::write(dir.path().join("gate.toml"), format!("include = [\"affiliates.d/*.toml\"]\n{}", config([1])))
-        .unwrap();
-    let running = Running::start_in(dir);
+    let (running, included) = including("affiliates.d");
     let _watch = running.watch(EVENTS_ONLY);
     fs::write(included.join("b.toml"), "[affiliates.b\n").unwrap();
     wait("a failure", || running.reloader.status().failed == 1);
@@ -363,12 +363,7 @@ fn a_broken_included_file_is_watched_until_it_is_mended() {
 
 #[test]
 fn the_poll_sees_what_no_event_tells() {
-    let dir = tempfile::tempdir().unwrap();
-    let later = dir.path().join("later.d");
-    fs::create_dir(&later).unwrap();
-    fs::write(dir.path().join("gate.toml"), format!("include = [\"later.d/*.toml\"]\n{}", config([1])))
-        .unwrap();
-    let running = Running::start_in(dir);
+    let (running, later) = including("later.d");
     let _watch = running.watch(POLL_ONLY);
     fs::write(later.join("b.toml"), affiliate("b", [2])).unwrap();
     running.wait_for_tokens(&["t1", "t2"]);

@@ -21,6 +21,20 @@ const ALLOWED: [&str; 15] = [
     "vary",
 ];
 
+/// Headers that every backend request may have, in lower case; a body adds its own, a report those it names.
+pub(crate) const TO_THE_BACKEND: [&str; 10] = [
+    "host",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "user-agent",
+    "traceparent",
+    "x-request-id",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+];
+
 /// Fails on a header that nobody allowed.
 #[track_caller]
 pub(crate) fn headers(headers: &[(String, String)], extra: &[&str]) {

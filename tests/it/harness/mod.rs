@@ -14,6 +14,7 @@ mod metrics;
 mod pairs;
 
 pub(crate) use backend::{Received, RecordingBackend, Reply};
+pub(crate) use checks::TO_THE_BACKEND;
 pub(crate) use client::{Answer, Client, End, Request};
 pub(crate) use config::{Config, LEADS, ROW, affiliate, principal, stored, token};
 pub(crate) use gate::{Gate, Program, new_folder, replace, run};
