@@ -99,7 +99,11 @@ pub(crate) fn csv() -> ListStyle {
 
 /// Every column, in one place.
 pub(crate) fn column_slot(place: ColumnPlace) -> ColumnSlot {
-    ColumnSlot { place, takes: columns(&["lead_id", "country", "code", "commission", "email"]) }
+    ColumnSlot {
+        place,
+        takes: columns(&["lead_id", "country", "code", "commission", "email"]),
+        hidden: Box::default(),
+    }
 }
 
 pub(crate) fn scope_slot(place: ScopePlace) -> ScopeSlot {
@@ -131,6 +135,7 @@ pub(crate) fn dialect() -> RequestDialect {
         on_extra_columns: OnExtra::Reject,
         on_unknown_parameter: OnExtra::Reject,
         column_quote: "".into(),
+        hidden: Box::default(),
     }
 }
 
@@ -146,13 +151,7 @@ pub(crate) fn report() -> Report {
         backend_method: Method::GET,
         catalogue: catalogue(),
         request: dialect(),
-        response: ResponseDialect::Json(JsonDialect {
-            rows: at("/rows"),
-            row: RowForm::Object,
-            also: Box::default(),
-            keep: Box::default(),
-            success: None,
-        }),
+        response: ResponseDialect::new(ResponseFormat::Json(JsonDialect::new(at("/rows")))),
         output: [OutputFormat::Json].into(),
         pass_request_headers: Box::default(),
         pass_response_headers: Box::default(),

@@ -23,12 +23,10 @@ pub use denial::{Denial, Extra};
 pub use framing::check_framing;
 
 use crate::domain::column::View;
-use crate::domain::dialect::BodyKind;
+use crate::domain::dialect::{BodyKind, OutputFormat};
 use crate::domain::names::{PrincipalId, ReportName, TokenId};
 use crate::domain::time::Timestamp;
-use crate::policy::{
-    Backend, Credential, OutputFormat, Policy, Principal, Report, ReportIndex, TokenPlace, TokenRecord,
-};
+use crate::policy::{Backend, Credential, Policy, Principal, Report, ReportIndex, TokenPlace, TokenRecord};
 use http::{HeaderMap, Method};
 use identify::ClientAddr;
 use std::fmt;

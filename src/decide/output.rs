@@ -7,7 +7,8 @@ use super::Head;
 use super::denial::Denial;
 use super::query::values_of;
 use crate::domain::code::Code;
-use crate::policy::{OutputFormat, Report};
+use crate::domain::dialect::OutputFormat;
+use crate::policy::Report;
 use http::header::ACCEPT;
 
 /// The format of the answer.

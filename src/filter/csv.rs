@@ -6,11 +6,12 @@
 //! bare cell, text behind a closing quote, a lone CR outside of quotes. Blank lines are dropped
 //! unless there is one column, where they are a cell.
 
-use super::FilterError;
 use super::headers::Ending;
 use super::intake::{Intake, MAX_CELLS, MAX_UNIT, TOO_LONG, TOO_MANY};
-use crate::domain::column::Column;
-use crate::domain::dialect::CsvDialect;
+use super::{FilterError, Terms, Violation};
+use crate::domain::column::{Catalogue, View};
+use crate::domain::dialect::{CsvDialect, ResponseDialect};
+use crate::domain::names::ColumnName;
 use memchr::{memchr, memchr_iter, memchr2};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -26,9 +27,15 @@ pub(super) struct CsvPlan {
 }
 
 impl CsvPlan {
-    pub(super) fn new<'a>(dialect: &CsvDialect, columns: impl Iterator<Item = &'a Column>) -> Self {
+    pub(super) fn new(
+        csv: &CsvDialect,
+        _dialect: &ResponseDialect,
+        catalogue: &Catalogue,
+        view: &View,
+    ) -> Self {
+        let columns = catalogue.columns_of(view);
         let columns = columns.map(|column| (column.name.as_str().into(), column.response.clone())).collect();
-        Self { delimiter: dialect.delimiter, columns }
+        Self { delimiter: csv.delimiter, columns }
     }
 }
 
@@ -39,7 +46,7 @@ pub(super) struct CsvFilter {
 }
 
 impl CsvFilter {
-    pub(super) fn new(plan: Arc<CsvPlan>) -> Self {
+    pub(super) fn new(plan: Arc<CsvPlan>, _terms: Arc<Terms>) -> Self {
         let records = Records { plan, cells: Vec::new(), header: None, removed: 0 };
         Self { intake: Intake::default(), records }
     }
@@ -52,7 +59,10 @@ impl CsvFilter {
         let rest = self.intake.finish()?;
         if ending == Ending::Closed && !rest.is_empty() {
             // Perhaps its last cell is only half there.
-            return Err(FilterError::Invalid("it ends within a line, and its length was not told"));
+            return Err(FilterError::Invalid(
+                Violation::Truncated,
+                "it ends within a line, and its length was not told",
+            ));
         }
         self.records.read(&rest, Rest::IsHere, out)?;
         if self.records.header.is_none() { Err(NO_HEADER) } else { Ok(()) }
@@ -61,10 +71,22 @@ impl CsvFilter {
     pub(super) fn columns_removed(&self) -> usize {
         self.records.removed
     }
+
+    pub(super) fn foreign_rows(&self) -> u64 {
+        0
+    }
+
+    pub(super) fn removed_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    pub(super) fn missing_columns(&self) -> Vec<ColumnName> {
+        Vec::new()
+    }
 }
 
-const NO_HEADER: FilterError = FilterError::Invalid("there is no header line");
-const RAGGED: FilterError = FilterError::Invalid("a record is not as long as the header");
+const NO_HEADER: FilterError = FilterError::Invalid(Violation::Shape, "there is no header line");
+const RAGGED: FilterError = FilterError::Invalid(Violation::Shape, "a record is not as long as the header");
 
 /// Whether the text at hand is the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,9 +189,15 @@ impl Records {
                 (None, _) if rest == Rest::IsHere => return Ok(Some((at, at))),
                 (None, _) => return Ok(None),
                 (Some(b'\r'), None) if rest == Rest::MayCome => return Ok(None),
-                (Some(b'\r'), _) => return Err(FilterError::Invalid("a CR without LF outside of quotes")),
-                (Some(b'"'), _) => return Err(FilterError::Invalid("a quote inside a bare cell")),
-                (Some(_), _) => return Err(FilterError::Invalid("text behind a closing quote")),
+                (Some(b'\r'), _) => {
+                    return Err(FilterError::Invalid(Violation::Syntax, "a CR without LF outside of quotes"));
+                }
+                (Some(b'"'), _) => {
+                    return Err(FilterError::Invalid(Violation::Syntax, "a quote inside a bare cell"));
+                }
+                (Some(_), _) => {
+                    return Err(FilterError::Invalid(Violation::Syntax, "text behind a closing quote"));
+                }
             }
         }
     }
@@ -190,7 +218,10 @@ impl Records {
         let granted: Vec<_> =
             columns.iter().map(|(_, response)| places.get(response.as_bytes()).copied()).collect();
         if granted.iter().all(Option::is_none) {
-            return Err(FilterError::Invalid("the header names none of the granted columns"));
+            return Err(FilterError::Invalid(
+                Violation::Shape,
+                "the header names none of the granted columns",
+            ));
         }
         for (_, response) in columns {
             names.remove(response.as_bytes());
@@ -244,7 +275,7 @@ fn closing_quote(text: &[u8], mut at: usize, rest: Rest) -> Result<Option<usize>
         let Some(length) = memchr(b'"', text.get(at..).unwrap_or_default()) else {
             return match rest {
                 Rest::MayCome => Ok(None),
-                Rest::IsHere => Err(FilterError::Invalid("it ends inside of quotes")),
+                Rest::IsHere => Err(FilterError::Invalid(Violation::Truncated, "it ends inside of quotes")),
             };
         };
         at += length + 1;
@@ -281,25 +312,24 @@ fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::dialect::{CsvDialect, ResponseDialect};
+    use crate::domain::dialect::{CsvDialect, ResponseFormat};
+    use crate::filter::FilterError;
     use crate::filter::headers::Ending;
-    use crate::filter::testing::{cut, pieces, plan, run};
-    use crate::filter::{Filter, FilterError, FilterPlan};
+    use crate::filter::testing::{Rig, cut, pieces, plan, run};
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     const INVALID: &str = "INVALID";
 
-    fn csv_plan(delimiter: u8, view: &str) -> Arc<FilterPlan> {
-        plan(&ResponseDialect::Csv(CsvDialect { delimiter }), view)
+    fn csv_plan(delimiter: u8, view: &str) -> Rig {
+        plan(ResponseFormat::Csv(CsvDialect { delimiter }), view)
     }
 
     #[track_caller]
-    fn check(plan: &Arc<FilterPlan>, text: impl AsRef<[u8]>, expected: &str) {
+    fn check(plan: &Rig, text: impl AsRef<[u8]>, expected: &str) {
         let text = text.as_ref();
         let found = match cut(plan, text) {
             Ok(out) => out,
-            Err(FilterError::Invalid(_) | FilterError::Refused) => INVALID.to_owned(),
+            Err(FilterError::Invalid(..) | FilterError::Refused) => INVALID.to_owned(),
         };
         assert_eq!(found, expected, "{}", text.escape_ascii());
     }
@@ -358,7 +388,7 @@ mod tests {
             ("a,h", Ending::Closed, false), ("a,h\n1,2", Ending::Framed, true),
         ];
         for (text, ending, passes) in cases {
-            let (mut filter, mut out) = (Filter::new(&plan), Vec::new());
+            let (mut filter, mut out) = (plan.filter(), Vec::new());
             filter.push(text.as_bytes(), &mut out).unwrap();
             assert_eq!(filter.finish(ending, &mut out).is_ok(), passes, "{text:?} {ending:?}");
         }

@@ -3,7 +3,7 @@
 //! Headers pass by allow-list; what describes a body that was cut, or one connection only,
 //! passes under no list.
 
-use super::FilterError;
+use super::{FilterError, Violation};
 use crate::domain::code::Code;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 
@@ -54,17 +54,20 @@ pub fn check_body(head: &HeaderMap) -> Result<Ending, FilterError> {
         .iter()
         .flat_map(|value| value.as_bytes().split(|b| *b == b','));
     if encodings.any(|word| !word.trim_ascii().eq_ignore_ascii_case(b"identity")) {
-        return Err(FilterError::Invalid("the body is compressed"));
+        return Err(FilterError::Invalid(Violation::Coding, "the body is compressed"));
     }
     let mut codings = head.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) if head.contains_key(header::CONTENT_LENGTH) => Ok(Ending::Framed),
         (None, _) => Ok(Ending::Closed),
         (Some(_), None) if head.contains_key(header::CONTENT_LENGTH) => {
-            Err(FilterError::Invalid("the body has a length and a transfer encoding"))
+            Err(FilterError::Invalid(Violation::Coding, "the body has a length and a transfer encoding"))
         }
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(Ending::Framed),
-        _ => Err(FilterError::Invalid("the body has a transfer encoding other than chunked")),
+        _ => Err(FilterError::Invalid(
+            Violation::Coding,
+            "the body has a transfer encoding other than chunked",
+        )),
     }
 }
 

@@ -4,7 +4,7 @@
 //! unit that is not complete yet (a row, a key, a record) over to the next piece. Parsers
 //! see contiguous text and need no states inside of a unit.
 
-use super::FilterError;
+use super::{FilterError, Violation};
 
 /// The longest unit: one row, one header, one scalar of the envelope, in bytes.
 pub(super) const MAX_UNIT: usize = 8 << 20;
@@ -13,10 +13,12 @@ pub(super) const MAX_UNIT: usize = 8 << 20;
 pub(super) const MAX_CELLS: usize = 1 << 16;
 
 /// What a row with more is refused with.
-pub(super) const TOO_MANY: FilterError = FilterError::Invalid("a row has more than 65536 cells");
+pub(super) const TOO_MANY: FilterError =
+    FilterError::Invalid(Violation::TooLarge, "a row has more than 65536 cells");
 
 /// What a unit that is complete but too long is refused with.
-pub(super) const TOO_LONG: FilterError = FilterError::Invalid("a row or member is longer than 8 MiB");
+pub(super) const TOO_LONG: FilterError =
+    FilterError::Invalid(Violation::TooLarge, "a row or member is longer than 8 MiB");
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -85,7 +87,7 @@ struct Utf8 {
     cut: Vec<u8>,
 }
 
-const NOT_UTF8: FilterError = FilterError::Invalid("not UTF-8");
+const NOT_UTF8: FilterError = FilterError::Invalid(Violation::Charset, "not UTF-8");
 
 impl Utf8 {
     fn push(&mut self, mut piece: &[u8]) -> Result<(), FilterError> {

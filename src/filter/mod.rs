@@ -5,39 +5,111 @@
 //! was not parsed passes.
 
 mod csv;
+mod escape;
 pub mod headers;
 mod intake;
 mod json;
+mod output;
+mod rows;
 #[cfg(test)]
 mod testing;
 
-use crate::domain::column::Column;
-use crate::domain::dialect::ResponseDialect;
+use crate::domain::column::{Catalogue, View};
+use crate::domain::dialect::{OutputFormat, ResponseDialect, ResponseFormat};
+use crate::domain::names::ColumnName;
 use csv::{CsvFilter, CsvPlan};
 use headers::Ending;
 use json::{JsonFilter, JsonPlan};
+use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
 /// Why an answer cannot be passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilterError {
-    /// It is not what the dialect says: syntax, shape, a repeated key, too large a row.
-    Invalid(&'static str),
+    /// It is not what the dialect says.
+    Invalid(Violation, &'static str),
     /// The dialect's `success` member says that it is a failure.
     Refused,
+}
+
+/// In which way an answer is not what its dialect says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// It is not UTF-8.
+    Charset,
+    /// It is not of the format.
+    Syntax,
+    /// It is of the format, but not of the configured shape.
+    Shape,
+    /// A name stands twice where it may stand once.
+    Repeated,
+    /// A row, a member or the whole is larger than it may be.
+    TooLarge,
+    /// A row is not one of those that may leave.
+    ForeignRow,
+    /// It is compressed in a way that cannot, or may not, be decoded.
+    Coding,
+    /// It ends too early.
+    Truncated,
+}
+
+impl Violation {
+    /// The `kind` of `response_violations_total`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Charset => "charset",
+            Self::Syntax => "syntax",
+            Self::Shape => "shape",
+            Self::Repeated => "repeated",
+            Self::TooLarge => "too_large",
+            Self::ForeignRow => "foreign_row",
+            Self::Coding => "coding",
+            Self::Truncated => "truncated",
+        }
+    }
 }
 
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(what) => f.write_str(what),
+            Self::Invalid(_, what) => f.write_str(what),
             Self::Refused => f.write_str("the answer's own success member says failure"),
         }
     }
 }
 
 impl std::error::Error for FilterError {}
+
+/// Whose rows may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowsOf {
+    /// Everyone's.
+    Everyone,
+    /// Those of these ids.
+    Ids(Box<[SmolStr]>),
+}
+
+/// What one answer is filtered by, besides its plan.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// In which format it leaves.
+    pub output: OutputFormat,
+    /// Whose rows may leave; looked at where the dialect has a `scope_column`.
+    pub rows_of: RowsOf,
+    /// What becomes of cursors and links; `None` where the dialect has neither.
+    pub paging: Option<Arc<dyn Paging>>,
+}
+
+/// What becomes of the members that lead to other pages.
+pub trait Paging: fmt::Debug + Send + Sync {
+    /// What a client gets in place of the cursor at that place in the dialect, whose value is `json`; plain text.
+    fn seal(&self, cursor: usize, json: &str) -> String;
+
+    /// The gate's own link in place of the backend's; `None` when there is none that would work.
+    fn link(&self, backend: &str) -> Option<String>;
+}
 
 /// How answers to one view of a report are cut; compiled once, shared.
 #[derive(Debug)]
@@ -53,11 +125,12 @@ enum Plan {
 impl FilterPlan {
     /// Compiles a dialect for the columns of a view, in its order.
     #[must_use]
-    pub fn new<'a>(dialect: &ResponseDialect, columns: impl Iterator<Item = &'a Column>) -> Self {
-        Self(match dialect {
-            ResponseDialect::Json(dialect) => Plan::Json(Arc::new(JsonPlan::new(dialect, columns))),
-            ResponseDialect::Csv(dialect) => Plan::Csv(Arc::new(CsvPlan::new(dialect, columns))),
-            ResponseDialect::Opaque => Plan::Opaque,
+    pub fn new(dialect: &ResponseDialect, catalogue: &Catalogue, view: &View) -> Self {
+        Self(match &dialect.format {
+            ResponseFormat::Json(json) => Plan::Json(Arc::new(JsonPlan::new(json, dialect, catalogue, view))),
+            ResponseFormat::Csv(csv) => Plan::Csv(Arc::new(CsvPlan::new(csv, dialect, catalogue, view))),
+            // Refused by `config` until it can be read.
+            ResponseFormat::Xml(_) | ResponseFormat::Opaque => Plan::Opaque,
         })
     }
 }
@@ -77,10 +150,10 @@ enum Format {
 impl Filter {
     /// A filter at the start of an answer.
     #[must_use]
-    pub fn new(plan: &Arc<FilterPlan>) -> Self {
+    pub fn new(plan: &FilterPlan, terms: &Arc<Terms>) -> Self {
         let format = match &plan.0 {
-            Plan::Json(plan) => Format::Json(Box::new(JsonFilter::new(Arc::clone(plan)))),
-            Plan::Csv(plan) => Format::Csv(Box::new(CsvFilter::new(Arc::clone(plan)))),
+            Plan::Json(plan) => Format::Json(Box::new(JsonFilter::new(Arc::clone(plan), Arc::clone(terms)))),
+            Plan::Csv(plan) => Format::Csv(Box::new(CsvFilter::new(Arc::clone(plan), Arc::clone(terms)))),
             Plan::Opaque => Format::Opaque,
         };
         Self { format, failure: None }
@@ -128,6 +201,36 @@ impl Filter {
             Format::Opaque => 0,
         };
         u64::try_from(removed).unwrap_or(u64::MAX)
+    }
+
+    /// How many rows of somebody else's the answer held so far, the one included that it was refused for.
+    #[must_use]
+    pub fn foreign_rows(&self) -> u64 {
+        match &self.format {
+            Format::Json(json) => json.foreign_rows(),
+            Format::Csv(csv) => csv.foreign_rows(),
+            Format::Opaque => 0,
+        }
+    }
+
+    /// The names of columns that were cut so far, the first few, as the backend spells them.
+    #[must_use]
+    pub fn removed_names(&self) -> Vec<String> {
+        match &self.format {
+            Format::Json(json) => json.removed_names(),
+            Format::Csv(csv) => csv.removed_names(),
+            Format::Opaque => Vec::new(),
+        }
+    }
+
+    /// Columns of the view that the answer did not hold at all; meaningful at its end, and none where it had no row.
+    #[must_use]
+    pub fn missing_columns(&self) -> Vec<ColumnName> {
+        match &self.format {
+            Format::Json(json) => json.missing_columns(),
+            Format::Csv(csv) => csv.missing_columns(),
+            Format::Opaque => Vec::new(),
+        }
     }
 
     /// One step; after a failed one nothing is appended, then and ever after.

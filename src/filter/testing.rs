@@ -1,10 +1,11 @@
 //! What the tests of this room share.
 
 use super::headers::Ending;
-use super::{Filter, FilterError, FilterPlan};
-use crate::domain::column::Column;
-use crate::domain::dialect::ResponseDialect;
+use super::{Filter, FilterError, FilterPlan, Paging, RowsOf, Terms, Violation};
+use crate::domain::column::{Catalogue, Column, View};
+use crate::domain::dialect::{OutputFormat, ResponseDialect, ResponseFormat};
 use crate::domain::names::ColumnName;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Columns written `name` or `name=response`, separated by blanks.
@@ -22,16 +23,53 @@ pub(super) fn columns(text: &str) -> Vec<Column> {
     text.split_whitespace().map(column).collect()
 }
 
-pub(super) fn plan(dialect: &ResponseDialect, view: &str) -> Arc<FilterPlan> {
-    Arc::new(FilterPlan::new(dialect, columns(view).iter()))
+/// A plan, and the terms of an answer.
+pub(super) struct Rig {
+    plan: FilterPlan,
+    terms: Terms,
+}
+
+/// Every column of `view` is granted, in its order; the answer leaves in its own format and may be everyone's.
+pub(super) fn rig(dialect: &ResponseDialect, view: &str) -> Rig {
+    let catalogue = Catalogue::new(columns(view));
+    let all: Vec<_> = catalogue.iter().map(|(at, _)| at).collect();
+    let plan = FilterPlan::new(dialect, &catalogue, &View::new(&all).unwrap());
+    let terms = Terms { output: dialect.format.own_output(), rows_of: RowsOf::Everyone, paging: None };
+    Rig { plan, terms }
+}
+
+/// [`rig`] for a format and no further rules.
+pub(super) fn plan(format: ResponseFormat, view: &str) -> Rig {
+    rig(&ResponseDialect::new(format), view)
+}
+
+impl Rig {
+    pub(super) fn output(mut self, output: OutputFormat) -> Self {
+        self.terms.output = output;
+        self
+    }
+
+    pub(super) fn rows_of(mut self, ids: &[&str]) -> Self {
+        self.terms.rows_of = RowsOf::Ids(ids.iter().map(SmolStr::new).collect());
+        self
+    }
+
+    pub(super) fn paging(mut self, paging: impl Paging + 'static) -> Self {
+        self.terms.paging = Some(Arc::new(paging));
+        self
+    }
+
+    pub(super) fn filter(&self) -> Filter {
+        Filter::new(&self.plan, &Arc::new(self.terms.clone()))
+    }
 }
 
 /// The output for these pieces, and how many columns were cut.
 pub(super) fn run<'a>(
-    plan: &Arc<FilterPlan>,
+    plan: &Rig,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(Vec<u8>, u64), FilterError> {
-    let mut filter = Filter::new(plan);
+    let mut filter = plan.filter();
     let mut out = Vec::new();
     for piece in pieces {
         filter.push(piece, &mut out)?;
@@ -55,10 +93,10 @@ pub(super) fn pieces<'a>(text: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 
 /// Whole, byte by byte and in halves comes to the same: what leaves, or why nothing does.
 #[track_caller]
-pub(super) fn cut(plan: &Arc<FilterPlan>, text: &[u8]) -> Result<String, FilterError> {
+pub(super) fn cut(plan: &Rig, text: &[u8]) -> Result<String, FilterError> {
     // Which of several faults is met first depends on the pieces.
     let kind = |failure| match failure {
-        FilterError::Invalid(_) => FilterError::Invalid(""),
+        FilterError::Invalid(..) => FilterError::Invalid(Violation::Syntax, ""),
         FilterError::Refused => FilterError::Refused,
     };
     let whole = run(plan, [text]).map_err(kind);

@@ -37,19 +37,18 @@ impl Grant {
     pub fn compile(report: &Report, view: &View) -> Self {
         let write = |slot: &ColumnSlot| {
             let taken = view.iter().filter(|column| slot.takes.contains(column));
-            let names: Vec<_> =
+            let mut names: Vec<_> =
                 taken.filter_map(|at| report.catalogue.get(at)).map(|c| &*c.request).collect();
+            push_hidden(&mut names, &slot.hidden);
             if names.is_empty() { Box::default() } else { written(&slot.place, &names).into() }
         };
         let quote = &report.request.column_quote;
-        let quoted: Vec<_> = report
-            .catalogue
-            .columns_of(view)
-            .map(|column| format!("{quote}{}{quote}", column.request))
-            .collect();
+        let mut names: Vec<_> = report.catalogue.columns_of(view).map(|column| &*column.request).collect();
+        push_hidden(&mut names, &report.request.hidden);
+        let quoted: Vec<_> = names.iter().map(|name| format!("{quote}{name}{quote}")).collect();
         Self {
             view: view.clone(),
-            filter: Arc::new(FilterPlan::new(&report.response, report.catalogue.columns_of(view))),
+            filter: Arc::new(FilterPlan::new(&report.response, &report.catalogue, view)),
             written: report.request.columns.iter().map(write).collect(),
             joined: quoted.join(",").into(),
         }
@@ -84,6 +83,15 @@ impl Grant {
             JsonTemplate::Object(members) => {
                 encode::push_json_object(out, members, |out, value| self.fill_json(value, scope, out));
             }
+        }
+    }
+}
+
+/// Appends the names that are asked for besides the granted ones.
+fn push_hidden<'a>(names: &mut Vec<&'a str>, hidden: &'a [Box<str>]) {
+    for name in hidden {
+        if !names.contains(&&**name) {
+            names.push(name);
         }
     }
 }

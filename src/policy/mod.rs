@@ -16,6 +16,6 @@ pub use principal::{
     Ids, PermissionIndex, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits,
     TokenRecord, TokenTable, Views,
 };
-pub use report::{Methods, OutputFormat, Report, ReportIndex, ReportTable};
+pub use report::{Methods, Report, ReportIndex, ReportTable};
 pub use settings::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};
 pub use snapshot::{Policy, PolicyReader, PolicyWriter, Snapshot, policies};

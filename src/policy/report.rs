@@ -3,7 +3,7 @@
 use super::backend::BackendIndex;
 use super::principal::PermissionIndex;
 use crate::domain::column::Catalogue;
-use crate::domain::dialect::{RequestDialect, ResponseDialect};
+use crate::domain::dialect::{OutputFormat, RequestDialect, ResponseDialect};
 use crate::domain::names::ReportName;
 use crate::domain::template::Template;
 use http::{HeaderName, Method};
@@ -42,39 +42,6 @@ impl Methods {
         let named = [(self.get, "GET"), (self.head, "HEAD"), (self.post, "POST")];
         let allowed: Vec<_> = named.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
         allowed.join(", ")
-    }
-}
-
-/// What clients get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputFormat {
-    /// `application/json`.
-    Json,
-    /// `text/csv`.
-    Csv,
-    /// Whatever the backend sends.
-    Opaque,
-}
-
-impl OutputFormat {
-    /// As `?format=` and the config write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Opaque => "opaque",
-        }
-    }
-
-    /// Its media type; `None` for opaque answers, which keep the backend's.
-    #[must_use]
-    pub const fn media_type(self) -> Option<&'static str> {
-        match self {
-            Self::Json => Some("application/json"),
-            Self::Csv => Some("text/csv"),
-            Self::Opaque => None,
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 use super::build::Contents;
 use crate::decide::{Denial, Head};
 use crate::domain::code::Code;
-use crate::domain::dialect::{BodyKind, ColumnPlace, ResponseDialect, ScopePlace};
+use crate::domain::dialect::{BodyKind, ColumnPlace, ResponseFormat, ScopePlace};
 use crate::policy::TokenPlace;
 use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -32,7 +32,7 @@ pub(super) fn headers(contents: &Contents<'_>, head: &Head<'_>) -> Result<Header
         }
     }
     headers.insert(HOST, permit.backend().authority.clone());
-    headers.insert(ACCEPT, HeaderValue::from_static(accept(&report.response)));
+    headers.insert(ACCEPT, HeaderValue::from_static(accept(&report.response.format)));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(X_REQUEST_ID, value(head.request_id)?);
     headers.insert(X_FORWARDED_FOR, value(&permit.client().to_string())?);
@@ -65,12 +65,8 @@ fn is_token_place(name: &HeaderName, places: &[TokenPlace]) -> bool {
         || places.iter().any(|place| matches!(place, TokenPlace::Header(own) if own == name))
 }
 
-fn accept(response: &ResponseDialect) -> &'static str {
-    match response {
-        ResponseDialect::Json(_) => "application/json",
-        ResponseDialect::Csv(_) => "text/csv",
-        ResponseDialect::Opaque => "*/*",
-    }
+fn accept(response: &ResponseFormat) -> &'static str {
+    response.own_output().media_type().unwrap_or("*/*")
 }
 
 fn set_columns_and_scope(contents: &Contents<'_>, headers: &mut HeaderMap) -> Result<(), Denial> {

@@ -19,7 +19,8 @@ mod tests;
 
 use crate::decide::{Denial, Head, Permit};
 use crate::domain::time::Timestamp;
-use crate::policy::{Backend, Grant, GrantKey, Grants, OutputFormat};
+use crate::filter::Terms;
+use crate::policy::{Backend, Grant, GrantKey, Grants};
 use build::Contents;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -44,8 +45,8 @@ pub struct BackendRequest {
 pub struct Answer {
     /// The columns and how answers are cut to them.
     pub grant: Arc<Grant>,
-    /// What the client gets.
-    pub output: OutputFormat,
+    /// What it is filtered by.
+    pub terms: Arc<Terms>,
     /// Backend headers that pass besides the fixed ones.
     pub pass_headers: Box<[http::HeaderName]>,
 }
@@ -126,7 +127,11 @@ pub fn rewrite(
         backend: Arc::clone(permit.backend()),
         method: if head.method == Method::HEAD { Method::HEAD } else { report.backend_method.clone() },
         answer: Answer {
-            output: permit.output(),
+            terms: Arc::new(Terms {
+                output: permit.output(),
+                rows_of: contents.scope.rows_of(report),
+                paging: None,
+            }),
             pass_headers: report.pass_response_headers.clone(),
             grant: Arc::clone(&grant),
         },

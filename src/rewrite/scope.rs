@@ -8,7 +8,8 @@ use crate::decide::{Denial, Permit};
 use crate::domain::code::Code;
 use crate::domain::dialect::{IdType, ListStyle, ScopePlace, ScopeSlot};
 use crate::domain::encode;
-use crate::policy::{Grant, ScopeGrant};
+use crate::filter::RowsOf;
+use crate::policy::{Grant, Report, ScopeGrant};
 use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -72,6 +73,16 @@ impl<'a> Scope<'a> {
             return Err(Denial::parameter(Code::ParameterInvalid, slot.place.to_string(), detail));
         }
         Ok(Self::Ids(asked.iter().map(|id| &**id).collect()))
+    }
+
+    /// Whose rows may leave, for answers that tell whose they are.
+    pub(super) fn rows_of(&self, report: &Report) -> RowsOf {
+        match self {
+            Self::Ids(ids) if report.response.rows.scope_column.is_some() => {
+                RowsOf::Ids(ids.iter().map(SmolStr::new).collect())
+            }
+            Self::Ids(_) | Self::All => RowsOf::Everyone,
+        }
     }
 
     /// What stands at a slot; nothing where it is left out.

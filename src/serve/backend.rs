@@ -52,7 +52,7 @@ impl BackendError {
             Self::Timeout => Code::BackendTimeout,
             Self::Status(code, _) => *code,
             Self::Filter(FilterError::Refused) => Code::BackendRefused,
-            Self::Head(_) | Self::Truncated(_) | Self::Filter(FilterError::Invalid(_)) => {
+            Self::Head(_) | Self::Truncated(_) | Self::Filter(FilterError::Invalid(..)) => {
                 Code::BackendResponseInvalid
             }
         }
@@ -84,7 +84,7 @@ impl BackendError {
             Self::Head(_) => Some("head"),
             Self::Status(Code::BackendResponseInvalid, _) => Some("status"),
             Self::Truncated(_) => Some("truncated"),
-            Self::Filter(FilterError::Invalid(_)) => Some("body"),
+            Self::Filter(FilterError::Invalid(kind, _)) => Some(kind.as_str()),
             Self::Filter(FilterError::Refused)
             | Self::Status(..)
             | Self::Connect(_)

@@ -114,7 +114,12 @@ async fn forward(
         return Ok((head, Prefetched::Whole(Bytes::new())));
     }
     let ending = headers::check_body(&head.headers).map_err(BackendError::Filter)?;
-    let cut = Box::new(Cut::new(incoming, ending, Filter::new(&request.answer().grant.filter), lease));
+    let cut = Box::new(Cut::new(
+        incoming,
+        ending,
+        Filter::new(&request.answer().grant.filter, &request.answer().terms),
+        lease,
+    ));
     Ok((head, cut.prefetch(record).await?))
 }
 

@@ -5,9 +5,9 @@ use super::body::Body;
 use super::record::Record;
 use crate::decide::{Denial, Extra};
 use crate::domain::code::Code;
+use crate::domain::dialect::OutputFormat;
 use crate::domain::encode;
 use crate::filter::headers;
-use crate::policy::OutputFormat;
 use crate::rewrite::{Answer, BackendRequest};
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
@@ -109,12 +109,14 @@ pub(crate) fn success(
     body: impl FnOnce(Box<Record>) -> Body,
 ) -> Response<Body> {
     let mut head = HeaderMap::with_capacity(8);
-    let passes = match answer.output {
+    let passes = match answer.terms.output {
         OutputFormat::Opaque => headers::Body::Opaque,
-        OutputFormat::Json | OutputFormat::Csv => headers::Body::Filtered,
+        OutputFormat::Json | OutputFormat::Ndjson | OutputFormat::Csv | OutputFormat::Xml => {
+            headers::Body::Filtered
+        }
     };
     headers::pass_headers(&from.headers, &answer.pass_headers, passes, &mut head);
-    if let Some(media_type) = answer.output.media_type() {
+    if let Some(media_type) = answer.terms.output.media_type() {
         head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     record.answer(from.status, None);

@@ -69,7 +69,7 @@ pub(super) fn columns(
     let slots: Vec<_> = slots
         .iter()
         .map(|(group, mark, place)| Marked {
-            value: ColumnSlot { place: place.clone(), takes: takes(group) },
+            value: ColumnSlot { place: place.clone(), takes: takes(group), hidden: Box::default() },
             mark: *mark,
         })
         .collect();

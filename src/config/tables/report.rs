@@ -4,10 +4,10 @@ use super::request::{self, Claims, IdRule, Request};
 use super::{Fields, Item, Reader, keys, name, response};
 use crate::config::problem::{Mark, Marked};
 use crate::domain::column::{Catalogue, Column};
-use crate::domain::dialect::{BodyKind, ResponseDialect};
+use crate::domain::dialect::BodyKind;
 use crate::domain::names::{ColumnName, PermissionName, ReportName};
 use crate::domain::template::Template;
-use crate::policy::{BackendIndex, Methods, OutputFormat, PermissionIndex, Report};
+use crate::policy::{BackendIndex, Methods, PermissionIndex, Report};
 use http::Method;
 
 /// A report whose permission and backend are not looked up yet.
@@ -65,22 +65,13 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         backend_method,
         catalogue,
         request: dialect,
-        output: [output(&answers.dialect)].into(),
+        output: [answers.dialect.format.own_output()].into(),
         response: answers.dialect,
         pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
     Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })
-}
-
-/// The format that a backend's answers have for clients.
-pub(super) fn output(dialect: &ResponseDialect) -> OutputFormat {
-    match dialect {
-        ResponseDialect::Json(_) => OutputFormat::Json,
-        ResponseDialect::Csv(_) => OutputFormat::Csv,
-        ResponseDialect::Opaque => OutputFormat::Opaque,
-    }
 }
 
 fn methods(reader: &mut Reader<'_>, fields: &Fields<'_>, body: BodyKind) -> (Methods, Method) {

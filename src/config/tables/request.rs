@@ -96,7 +96,7 @@ pub(super) fn read(
         let place =
             ColumnPlace::Query { name: "columns".into(), style: ListStyle::Csv { separator: ",".into() } };
         let takes = catalogue.iter().map(|(at, _)| at).collect();
-        vec![Marked { value: ColumnSlot { place, takes }, mark }]
+        vec![Marked { value: ColumnSlot { place, takes, hidden: Box::default() }, mark }]
     };
     let ask = ask.unwrap_or_else(|| if columns.is_empty() { default_ask() } else { columns.clone() });
 
@@ -130,6 +130,7 @@ pub(super) fn read(
         on_extra_columns,
         on_unknown_parameter,
         column_quote,
+        hidden: Box::default(),
     };
     Request { dialect, ids, claims }
 }

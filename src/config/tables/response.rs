@@ -4,9 +4,10 @@ use super::{Fields, Item, Reader, header_name, keys};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
-use crate::domain::dialect::{CsvDialect, JsonDialect, ResponseDialect, RowForm, Scalar, Success};
+use crate::domain::dialect::{
+    CsvDialect, JsonDialect, OutputFormat, ResponseDialect, ResponseFormat, RowForm, Scalar, Success,
+};
 use crate::domain::pointer::Pointer;
-use crate::policy::OutputFormat;
 use http::HeaderName;
 use std::collections::HashSet;
 use toml::de::DeValue;
@@ -31,31 +32,25 @@ const JSON_ONLY: [&str; 6] = ["rows", "row", "header", "also", "keep", "success"
 pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Catalogue) -> Answers {
     let Some(fields) = report.read("response", |item| reader.fields(item, &keys::RESPONSE)) else {
         check_names(reader, report, catalogue, true);
-        let dialect = JsonDialect {
-            rows: Pointer::default(),
-            row: RowForm::Object,
-            also: [].into(),
-            keep: [].into(),
-            success: None,
-        };
+        let dialect = JsonDialect::new(Pointer::default());
         return Answers {
-            dialect: ResponseDialect::Json(dialect),
+            dialect: ResponseDialect::new(ResponseFormat::Json(dialect)),
             pass_request: Vec::new(),
             pass_response: [].into(),
         };
     };
     let (said, known) = reader.sound(|reader| fields.read("format", |item| format(reader, item)));
     let format = said.unwrap_or(Format::Json);
-    let dialect = match format {
+    let dialect = ResponseDialect::new(match format {
         Format::Json => {
             fields.refuse(reader, &["delimiter"], "is for csv answers only");
             check_names(reader, report, catalogue, true);
-            ResponseDialect::Json(json(reader, &fields))
+            ResponseFormat::Json(json(reader, &fields))
         }
         Format::Csv => {
             fields.refuse(reader, &JSON_ONLY, "is for json answers only");
             check_names(reader, report, catalogue, false);
-            ResponseDialect::Csv(CsvDialect { delimiter: delimiter(reader, &fields) })
+            ResponseFormat::Csv(CsvDialect { delimiter: delimiter(reader, &fields) })
         }
         Format::Opaque => {
             fields.refuse(reader, &JSON_ONLY, "is for json answers only");
@@ -66,9 +61,9 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
                     .problems
                     .warning(at, "opaque answers are relayed unfiltered: columns are not enforced");
             }
-            ResponseDialect::Opaque
+            ResponseFormat::Opaque
         }
-    };
+    });
     if let Some(item) = fields.get("shape") {
         let text = reader.filled(item);
         if text.is_some_and(|text| text != "same") {
@@ -76,7 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
         }
     }
     if let Some(item) = fields.get("output").filter(|_| known) {
-        check_output(reader, item, super::report::output(&dialect));
+        check_output(reader, item, dialect.format.own_output());
     }
     let passed = fields.read("pass_headers", |item| reader.fields(item, &keys::PASS_HEADERS));
     let mut pass = |key, parse: fn(&str) -> Result<HeaderName, &'static str>| {
@@ -123,11 +118,11 @@ fn json(reader: &mut Reader<'_>, fields: &Fields<'_>) -> JsonDialect {
     let success = fields.read("success", |item| success(reader, item));
     check_places(reader, &rows, &also, &keep, header.as_ref(), success.as_ref());
     JsonDialect {
-        rows: rows.value,
         row,
         also: also.into_iter().map(|place| place.value).collect(),
         keep: keep.into_iter().map(|place| place.value).collect(),
         success: success.map(|success| success.value),
+        ..JsonDialect::new(rows.value)
     }
 }
 

@@ -443,8 +443,8 @@ fn the_example_says_what_it_means() {
         panic!("{:?}", leads.request.parameters[0]);
     };
     assert_eq!(leads.request.parameters[5].backend, Place::Query("campaign_name".into()));
-    let ResponseDialect::Json(json) = &leads.response else { panic!() };
-    assert_eq!((&json.rows, &*json.also), (&at("/rows"), &[at("/totals")][..]));
+    let ResponseFormat::Json(json) = &leads.response.format else { panic!() };
+    assert_eq!((json.rows.as_ref(), &*json.also), (Some(&at("/rows")), &[at("/totals")][..]));
     assert_eq!(*json.success.as_ref().unwrap().equals, [Scalar::Boolean(true), Scalar::Number(1.0)]);
 
     let commissions = report("commissions");
@@ -460,7 +460,7 @@ fn the_example_says_what_it_means() {
     let clicks = report("clicks");
     let flags = ListStyle::Flags { prefix: "ck_".into(), value: "1".into() };
     assert_eq!(clicks.request.columns[0].place, ColumnPlace::Form { name: "".into(), style: flags });
-    assert_eq!(clicks.response, ResponseDialect::Csv(CsvDialect { delimiter: b';' }));
+    assert_eq!(clicks.response.format, ResponseFormat::Csv(CsvDialect { delimiter: b';' }));
     let ScopeRule::Slots(scope) = &clicks.request.scope else { panic!() };
     assert_eq!(scope[0].all.as_deref(), Some("0"));
 

@@ -1,7 +1,7 @@
 //! The places of a JSON document that matter, compiled from a dialect's pointers.
 
 use super::columns::quoted;
-use crate::domain::dialect::{JsonDialect, RowForm, Scalar, Success};
+use crate::domain::dialect::{JsonDialect, RowForm, Success};
 use crate::domain::pointer::Pointer;
 
 /// What is done with a value.
@@ -142,21 +142,8 @@ impl Place {
 fn filtered_places(dialect: &JsonDialect) -> impl Iterator<Item = (&Pointer, Task)> {
     let header = match &dialect.row {
         RowForm::Array { header } => Some((header, Task::Header)),
-        RowForm::Object | RowForm::ArrayAfterHeader => None,
+        RowForm::Object | RowForm::ArrayAfterHeader | RowForm::Pairs { .. } => None,
     };
     let also = dialect.also.iter().map(|pointer| (pointer, Task::Also));
-    std::iter::once((&dialect.rows, Task::Rows)).chain(header).chain(also)
-}
-
-/// Whether the JSON scalar `text`, whose string is `unescaped`, is one of those that mean success.
-pub(super) fn is_success(success: &Success, text: &[u8], unescaped: Option<&[u8]>) -> bool {
-    success.equals.iter().any(|expected| match expected {
-        Scalar::Boolean(expected) => text == if *expected { &b"true"[..] } else { b"false" },
-        Scalar::Text(expected) => unescaped == Some(expected.as_bytes()),
-        Scalar::Number(expected) => {
-            let number = text.first().is_some_and(|first| matches!(first, b'-' | b'0'..=b'9'));
-            let value = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-            number && value == Some(*expected)
-        }
-    })
+    dialect.rows.iter().map(|rows| (rows, Task::Rows)).chain(header).chain(also)
 }

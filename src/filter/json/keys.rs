@@ -6,7 +6,8 @@
 //! that stands twice in one object is refused, however it is spelt.
 
 use super::columns::Step;
-use super::scan::{Scan, Stop, invalid, name, slice, unescaped};
+use super::scan::{REPEATED, Scan, Stop, invalid, name, slice};
+use crate::filter::escape::unescaped;
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::collections::{HashMap, HashSet};
 
@@ -168,5 +169,3 @@ impl Keys {
         place
     }
 }
-
-const REPEATED: Stop = invalid("an object names a member twice");

@@ -20,14 +20,17 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use super::FilterError;
+use super::escape::unescaped;
 use super::intake::{Intake, MAX_UNIT, TOO_LONG};
-use crate::domain::column::Column;
-use crate::domain::dialect::{JsonDialect, RowForm};
+use super::output::Cell;
+use super::{FilterError, Terms, Violation};
+use crate::domain::column::{Catalogue, View};
+use crate::domain::dialect::{JsonDialect, ResponseDialect, RowForm};
+use crate::domain::names::ColumnName;
 use columns::Columns;
-use envelope::{Envelope, Target, Task, is_success};
+use envelope::{Envelope, Target, Task};
 use row::{Header, RowReader};
-use scan::{MAX_DEPTH, Scan, Stop, blank, byte, invalid, slice, unescaped};
+use scan::{MAX_DEPTH, REPEATED, Scan, Stop, blank, byte, invalid, misshapen, slice, too_large};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -46,8 +49,14 @@ pub(super) struct JsonPlan {
 }
 
 impl JsonPlan {
-    pub(super) fn new<'a>(dialect: &JsonDialect, columns: impl Iterator<Item = &'a Column>) -> Self {
-        Self { envelope: Envelope::new(dialect), row: dialect.row.clone(), columns: Columns::new(columns) }
+    pub(super) fn new(
+        json: &JsonDialect,
+        _dialect: &ResponseDialect,
+        catalogue: &Catalogue,
+        view: &View,
+    ) -> Self {
+        let columns = Columns::new(catalogue.columns_of(view));
+        Self { envelope: Envelope::new(json), row: json.row.clone(), columns }
     }
 }
 
@@ -58,7 +67,7 @@ pub(super) struct JsonFilter {
 }
 
 impl JsonFilter {
-    pub(super) fn new(plan: Arc<JsonPlan>) -> Self {
+    pub(super) fn new(plan: Arc<JsonPlan>, _terms: Arc<Terms>) -> Self {
         Self { intake: Intake::default(), walk: Walk::new(plan) }
     }
 
@@ -83,9 +92,21 @@ impl JsonFilter {
     pub(super) fn columns_removed(&self) -> usize {
         self.walk.reader.removed()
     }
+
+    pub(super) fn foreign_rows(&self) -> u64 {
+        0
+    }
+
+    pub(super) fn removed_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    pub(super) fn missing_columns(&self) -> Vec<ColumnName> {
+        Vec::new()
+    }
 }
 
-const TRUNCATED: FilterError = FilterError::Invalid("it ends before the document does");
+const TRUNCATED: FilterError = FilterError::Invalid(Violation::Truncated, "it ends before the document does");
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +178,10 @@ impl Walk {
                 Err(Stop::Failed(error)) => return Err(error),
             }
             if self.out.len() + self.early_rows.len() > MAX_HELD && !self.may_leave() {
-                return Err(FilterError::Invalid("success, rows or header come behind more than 8 MiB"));
+                return Err(FilterError::Invalid(
+                    Violation::TooLarge,
+                    "success, rows or header come behind more than 8 MiB",
+                ));
             }
         }
     }
@@ -179,7 +203,7 @@ impl Walk {
             return Err(NO_ROWS);
         }
         if !self.early_rows.is_empty() {
-            return Err(FilterError::Invalid("the rows have no header"));
+            return Err(FilterError::Invalid(Violation::Shape, "the rows have no header"));
         }
         Ok(())
     }
@@ -229,10 +253,10 @@ impl Walk {
             };
             frame.names_size += meaning.len() + size_of::<Box<[u8]>>();
             if frame.names_size > MAX_NAMES {
-                return Err(invalid("an object of the envelope has too many members"));
+                return Err(too_large("an object of the envelope has too many members"));
             }
             if !frame.names.insert(meaning.as_ref().into()) {
-                return Err(invalid("an object names a member twice"));
+                return Err(REPEATED);
             }
             name = Some(meaning);
         }
@@ -278,8 +302,7 @@ impl Walk {
             return Err(Stop::Failed(FilterError::Refused));
         }
         let found = slice(text, at, scan::scalar(text, at)?);
-        let inside = found.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-        if !is_success(success, found, inside.and_then(unescaped).as_deref()) {
+        if !success.equals.iter().any(|expected| Cell::Json(found).is(expected)) {
             return Err(Stop::Failed(FilterError::Refused));
         }
         self.is_success = true;
@@ -297,7 +320,7 @@ impl Walk {
     /// Opens a container, which leaves unless it is dropped.
     fn open(&mut self, at: usize, bracket: u8, target: Target) -> Scan<usize> {
         if self.depth_left() == 0 {
-            return Err(invalid("nested more than 64 levels deep"));
+            return Err(too_large("nested more than 64 levels deep"));
         }
         if target.task != Task::Drop {
             self.introduce();
@@ -378,7 +401,7 @@ impl Walk {
         let depth = self.depth_left();
         let columns = &self.plan.columns;
         let end = match self.plan.row {
-            RowForm::Object => self.reader.read_object(columns, text, at, depth)?,
+            RowForm::Object | RowForm::Pairs { .. } => self.reader.read_object(columns, text, at, depth)?,
             RowForm::Array { .. } | RowForm::ArrayAfterHeader => self.reader.read_array(text, at, depth)?,
         };
         within_limit(at, end)?;
@@ -389,7 +412,9 @@ impl Walk {
         }
         self.introduce();
         match (&self.plan.row, &self.header) {
-            (RowForm::Object, _) => self.reader.write_object(&self.plan.columns, text, &mut self.out),
+            (RowForm::Object | RowForm::Pairs { .. }, _) => {
+                self.reader.write_object(&self.plan.columns, text, &mut self.out)
+            }
             (_, Some(header)) => self.reader.write_array(header, text, &mut self.out)?,
             (_, None) => {
                 self.header = Some(self.reader.write_header(&self.plan.columns, text, &mut self.out)?);
@@ -438,7 +463,7 @@ impl Walk {
         let end = scan::value(text, at, depth)?;
         let value = slice(text, at, end);
         if value != b"null" && value.strip_prefix(b"[").map(<[u8]>::trim_ascii) != Some(b"]") {
-            return Err(invalid("not an object where totals belong"));
+            return Err(misshapen("not an object where totals belong"));
         }
         self.introduce();
         self.out.extend_from_slice(value);
@@ -446,7 +471,8 @@ impl Walk {
     }
 }
 
-const NO_ROWS: FilterError = FilterError::Invalid("there is no array where the rows belong");
+const NO_ROWS: FilterError =
+    FilterError::Invalid(Violation::Shape, "there is no array where the rows belong");
 
 /// A whole unit is no longer than an incomplete one may get.
 fn within_limit(from: usize, to: usize) -> Scan<()> {

@@ -1,11 +1,9 @@
 //! Whatever a backend sends, in whatever pieces: only granted cells leave.
 
-use crate::domain::dialect::{JsonDialect, ResponseDialect, RowForm};
+use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm};
 use crate::domain::pointer::Pointer;
-use crate::filter::FilterPlan;
-use crate::filter::testing::{pieces, plan, run};
+use crate::filter::testing::{Rig, pieces, plan, run};
 use proptest::prelude::*;
-use std::sync::Arc;
 
 /// The backend's columns; the view grants some of them under other names.
 const NAMES: [&str; 6] = ["a", "b", "c", "h", "k", "l"];
@@ -99,16 +97,15 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0..1001_usize, 0..8)
 }
 
-fn json_plan(row: RowForm) -> Arc<FilterPlan> {
+fn json_plan(row: RowForm) -> Rig {
     let at = |text: &str| Pointer::parse(text).unwrap();
     let dialect = JsonDialect {
-        rows: at("/data/rows"),
         row,
         also: [at("/totals")].into(),
         keep: [at("/data/page")].into(),
-        success: None,
+        ..JsonDialect::new(at("/data/rows"))
     };
-    plan(&ResponseDialect::Json(dialect), VIEW)
+    plan(ResponseFormat::Json(dialect), VIEW)
 }
 
 /// The projection done by another program: serde_json, on values.

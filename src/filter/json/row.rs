@@ -5,7 +5,8 @@
 
 use super::columns::{Columns, Piece};
 use super::keys::Keys;
-use super::scan::{Scan, Stop, blank, byte, colon, invalid, slice, unescaped, value};
+use super::scan::{Scan, Stop, blank, byte, colon, invalid, misshapen, slice, too_large, value};
+use crate::filter::escape::{inside_of_string, unescaped};
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::ops::Range;
 
@@ -57,10 +58,10 @@ impl RowReader {
     /// Reads an object of that level. The recursion is as deep as granted columns have dots, and `depth`.
     fn level(&mut self, columns: &Columns, level: usize, text: &[u8], at: usize, depth: u32) -> Scan<usize> {
         if byte(text, at)? != b'{' {
-            return Err(invalid("not an object where a row belongs"));
+            return Err(misshapen("not an object where a row belongs"));
         }
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(invalid("nested more than 64 levels deep"));
+            return Err(too_large("nested more than 64 levels deep"));
         };
         if let Some(keys) = self.levels.get_mut(level) {
             keys.begin();
@@ -71,7 +72,7 @@ impl RowReader {
         }
         loop {
             let Some(keys) = self.levels.get_mut(level) else {
-                return Err(invalid("a row has too many levels"));
+                return Err(misshapen("a row has too many levels"));
             };
             let (step, end) = keys.read(text, at, |name| columns.step(level, name))?;
             let from = colon(text, end)?;
@@ -122,10 +123,10 @@ impl RowReader {
     pub(super) fn read_array(&mut self, text: &[u8], at: usize, depth: u32) -> Scan<usize> {
         self.items.clear();
         if byte(text, at)? != b'[' {
-            return Err(invalid("not an array where a row or header belongs"));
+            return Err(misshapen("not an array where a row or header belongs"));
         }
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(invalid("nested more than 64 levels deep"));
+            return Err(too_large("nested more than 64 levels deep"));
         };
         let mut at = blank(text, at + 1);
         if byte(text, at)? == b']' {
@@ -151,9 +152,8 @@ impl RowReader {
         let mut places = vec![None; columns.cells()];
         for (place, item) in self.items.iter().enumerate() {
             let spelling = slice(text, item.start, item.end);
-            let inside = spelling.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-            let Some(name) = inside.and_then(unescaped) else {
-                return Err(invalid("a header holds something else than a name"));
+            let Some(name) = inside_of_string(spelling).and_then(unescaped) else {
+                return Err(misshapen("a header holds something else than a name"));
             };
             match columns.cell(&name) {
                 Some(cell) => {
@@ -179,7 +179,7 @@ impl RowReader {
         }
         out.push(b']');
         if granted.is_empty() && !self.items.is_empty() {
-            return Err(invalid("a header names none of the granted columns"));
+            return Err(misshapen("a header names none of the granted columns"));
         }
         Ok(Header { width: self.items.len(), granted })
     }
@@ -187,7 +187,7 @@ impl RowReader {
     /// Writes the array just read from `text`, a row under that header.
     pub(super) fn write_array(&mut self, header: &Header, text: &[u8], out: &mut Vec<u8>) -> Scan<()> {
         if self.items.len() != header.width {
-            return Err(invalid("a row is not as long as its header"));
+            return Err(misshapen("a row is not as long as its header"));
         }
         out.push(b'[');
         for (nth, place) in header.granted.iter().enumerate() {

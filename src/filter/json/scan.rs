@@ -4,8 +4,7 @@
 //! [`Stop::Incomplete`], not an error: more may come. Nesting is limited and kept in bits,
 //! so no input can drive a recursion.
 
-use crate::filter::FilterError;
-use std::borrow::Cow;
+use crate::filter::{FilterError, Violation};
 
 /// Why reading went no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +21,24 @@ pub(super) type Scan<T> = Result<T, Stop>;
 /// How deep a document may nest.
 pub(super) const MAX_DEPTH: u32 = 64;
 
-/// What is not JSON, or not of the shape.
+/// What is not JSON.
 pub(super) const fn invalid(what: &'static str) -> Stop {
-    Stop::Failed(FilterError::Invalid(what))
+    Stop::Failed(FilterError::Invalid(Violation::Syntax, what))
 }
+
+/// What is JSON, but not of the configured shape.
+pub(super) const fn misshapen(what: &'static str) -> Stop {
+    Stop::Failed(FilterError::Invalid(Violation::Shape, what))
+}
+
+/// What is larger than it may be.
+pub(super) const fn too_large(what: &'static str) -> Stop {
+    Stop::Failed(FilterError::Invalid(Violation::TooLarge, what))
+}
+
+/// A name that stands twice.
+pub(super) const REPEATED: Stop =
+    Stop::Failed(FilterError::Invalid(Violation::Repeated, "an object names a member twice"));
 
 /// The byte at `at`.
 #[inline]
@@ -141,7 +154,7 @@ struct Nesting {
 impl Nesting {
     fn enter(&mut self, object: bool) -> Scan<()> {
         if self.level >= self.limit {
-            return Err(invalid("nested more than 64 levels deep"));
+            return Err(too_large("nested more than 64 levels deep"));
         }
         self.level += 1;
         self.objects = (self.objects << 1) | u64::from(object);
@@ -271,50 +284,4 @@ const fn stops(word: u64) -> u64 {
     let backslashes = backslash.wrapping_sub(ONES) & !backslash;
     let controls = word.wrapping_sub(ONES * 0x20) & !word;
     (quotes | backslashes | controls) & TOPS
-}
-
-/// What the inside of a valid string means; `None` when half of a surrogate pair stands alone.
-pub(super) fn unescaped(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let Some(first) = memchr::memchr(b'\\', inside) else { return Some(Cow::Borrowed(inside)) };
-    let (plain, mut rest) = inside.split_at_checked(first)?;
-    let mut out = plain.to_vec();
-    while let Some((byte, after)) = rest.split_first() {
-        if *byte != b'\\' {
-            out.push(*byte);
-            rest = after;
-            continue;
-        }
-        let (kind, after) = after.split_first()?;
-        rest = after;
-        out.push(match kind {
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let (unit, after) = code_unit(rest)?;
-                rest = after;
-                let mut pair = [unit, 0];
-                let mut units = 1;
-                if (0xD800..0xDC00).contains(&unit) {
-                    let (low, after) = code_unit(rest.strip_prefix(b"\\u")?)?;
-                    rest = after;
-                    pair = [unit, low];
-                    units = 2;
-                }
-                let character = char::decode_utf16(pair.into_iter().take(units)).next()?.ok()?;
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            other => *other,
-        });
-    }
-    Some(Cow::Owned(out))
-}
-
-/// The four hexadecimal digits in front, and what follows.
-fn code_unit(text: &[u8]) -> Option<(u16, &[u8])> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    Some((u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?, rest))
 }

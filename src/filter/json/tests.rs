@@ -1,11 +1,10 @@
 //! One row, one rule.
 
-use crate::domain::dialect::{JsonDialect, ResponseDialect, RowForm, Scalar, Success};
+use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm, Scalar, Success};
 use crate::domain::pointer::Pointer;
+use crate::filter::FilterError;
 use crate::filter::headers::Ending;
-use crate::filter::testing::{cut, plan, run};
-use crate::filter::{Filter, FilterError, FilterPlan};
-use std::sync::Arc;
+use crate::filter::testing::{Rig, cut, plan, run};
 
 const INVALID: &str = "INVALID";
 const REFUSED: &str = "REFUSED";
@@ -15,25 +14,19 @@ fn at(text: &str) -> Pointer {
 }
 
 fn objects(rows: &str) -> JsonDialect {
-    JsonDialect {
-        rows: at(rows),
-        row: RowForm::Object,
-        also: Box::default(),
-        keep: Box::default(),
-        success: None,
-    }
+    JsonDialect::new(at(rows))
 }
 
-fn json_plan(dialect: JsonDialect, view: &str) -> Arc<FilterPlan> {
-    plan(&ResponseDialect::Json(dialect), view)
+fn json_plan(dialect: JsonDialect, view: &str) -> Rig {
+    plan(ResponseFormat::Json(dialect), view)
 }
 
 #[track_caller]
-fn check(plan: &Arc<FilterPlan>, text: impl AsRef<[u8]>, expected: &str) {
+fn check(plan: &Rig, text: impl AsRef<[u8]>, expected: &str) {
     let text = text.as_ref();
     let found = match cut(plan, text) {
         Ok(out) => out,
-        Err(FilterError::Invalid(_)) => INVALID.to_owned(),
+        Err(FilterError::Invalid(..)) => INVALID.to_owned(),
         Err(FilterError::Refused) => REFUSED.to_owned(),
     };
     assert_eq!(found, expected, "{}", text.escape_ascii());
@@ -277,7 +270,7 @@ fn success_is_known_before_anything_leaves() {
         check(plan, text, expected);
     }
 
-    let mut filter = Filter::new(&yes);
+    let mut filter = yes.filter();
     let mut out = Vec::new();
     filter.push(br#"{"rows":[{"a":1}],"#, &mut out).unwrap();
     assert_eq!(out, b"", "held back");
@@ -319,7 +312,7 @@ fn depth_and_size_are_limited() {
     }
     // What is dropped may be long: it is not kept.
     let item = r#"{"h":"0123456789"},"#.repeat(1000);
-    let mut filter = Filter::new(&plan);
+    let mut filter = plan.filter();
     let mut out = Vec::new();
     filter.push(br#"{"x":["#, &mut out).unwrap();
     for _ in 0..500 {
@@ -394,7 +387,7 @@ fn cut_columns_are_counted_once() {
 #[test]
 fn a_failure_lasts_and_takes_back_its_piece() {
     let plan = json_plan(objects(""), "a");
-    let mut filter = Filter::new(&plan);
+    let mut filter = plan.filter();
     let mut out = b"before".to_vec();
     let failure = filter.push(br#"[{"a":1},x"#, &mut out).unwrap_err();
     assert_eq!(filter.push(br#"{"a":1}]"#, &mut out), Err(failure));

@@ -131,8 +131,16 @@ fn dimensions_and_measures_go_to_their_own_places() {
     let slots = || {
         let dimensions = ["lead_id", "country", "code", "email"];
         [
-            ColumnSlot { place: query("group_by", csv()), takes: columns(&dimensions) },
-            ColumnSlot { place: query("fields", ListStyle::Brackets), takes: columns(&["commission"]) },
+            ColumnSlot {
+                place: query("group_by", csv()),
+                takes: columns(&dimensions),
+                hidden: Box::default(),
+            },
+            ColumnSlot {
+                place: query("fields", ListStyle::Brackets),
+                takes: columns(&["commission"]),
+                hidden: Box::default(),
+            },
         ]
         .into()
     };

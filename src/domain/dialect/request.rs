@@ -1,11 +1,8 @@
-//! A backend's dialect: where columns, scope, parameters and rows stand in its requests and answers.
-//!
-//! Plain data, filled in by `config`, which refuses what contradicts itself; read by
-//! `rewrite` (requests) and `filter` (answers).
+//! Where columns, scope and parameters stand in a backend's requests, and in those of clients.
 
-use super::column::ColumnIndex;
-use super::pointer::Pointer;
-use super::template::{JsonTemplate, Template};
+use crate::domain::column::ColumnIndex;
+use crate::domain::pointer::Pointer;
+use crate::domain::template::{JsonTemplate, Template};
 use http::HeaderName;
 use std::fmt;
 
@@ -140,6 +137,9 @@ pub struct ColumnSlot {
     pub place: ColumnPlace,
     /// Which columns of the catalogue go there; the groups divide it between the slots.
     pub takes: Box<[ColumnIndex]>,
+    /// Columns that are asked for there besides the granted ones, by the backend's names, so that the gate can
+    /// check the rows; what comes of them is cut. Empty where a client's selection is read.
+    pub hidden: Box<[Box<str>]>,
 }
 
 /// How a JSON body writes scope ids.
@@ -381,73 +381,6 @@ pub struct RequestDialect {
     pub on_unknown_parameter: OnExtra,
     /// Around each name of a `{columns}`.
     pub column_quote: Box<str>,
-}
-
-/// How a report's answers are read.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ResponseDialect {
-    /// JSON text (RFC 8259).
-    Json(JsonDialect),
-    /// Delimited text with a header line (RFC 4180).
-    Csv(CsvDialect),
-    /// Relayed unfiltered, vouched for by the operator.
-    Opaque,
-}
-
-/// A JSON answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JsonDialect {
-    /// The array of rows; the root when the body is the array.
-    pub rows: Pointer,
-    /// What a row is.
-    pub row: RowForm,
-    /// Objects keyed by column, filtered as rows are.
-    pub also: Box<[Pointer]>,
-    /// Members that pass as they are.
-    pub keep: Box<[Pointer]>,
-    /// How a success is told from a failure with status 200.
-    pub success: Option<Success>,
-}
-
-/// What a row of a JSON answer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowForm {
-    /// An object keyed by column.
-    Object,
-    /// An array, its names in the first row.
-    ArrayAfterHeader,
-    /// An array, its names in the array at this pointer, before or after the rows.
-    Array {
-        /// Where the names stand.
-        header: Pointer,
-    },
-}
-
-/// A member that tells success.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Success {
-    /// The member.
-    pub at: Pointer,
-    /// Any of these means success.
-    pub equals: Box<[Scalar]>,
-    /// Whether a body without the member is a success.
-    pub absent_ok: bool,
-}
-
-/// A JSON scalar to compare with.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// `true` or `false`.
-    Boolean(bool),
-    /// A number, by value.
-    Number(f64),
-    /// A string.
-    Text(Box<str>),
-}
-
-/// A CSV answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvDialect {
-    /// Between two cells; an ASCII byte that is neither quote nor line end.
-    pub delimiter: u8,
+    /// Every [`ColumnSlot::hidden`], and those for which there is no slot: they stand in `{columns}`.
+    pub hidden: Box<[Box<str>]>,
 }
