@@ -5,7 +5,7 @@
 use super::build::Contents;
 use crate::decide::{Denial, Head};
 use crate::domain::code::Code;
-use crate::domain::dialect::{BodyKind, ColumnPlace, ResponseFormat, ScopePlace};
+use crate::domain::dialect::{BodyKind, ColumnPlace, OutputFormat, ResponseFormat, ScopePlace};
 use crate::policy::TokenPlace;
 use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -66,7 +66,11 @@ fn is_token_place(name: &HeaderName, places: &[TokenPlace]) -> bool {
 }
 
 fn accept(response: &ResponseFormat) -> &'static str {
-    response.own_output().media_type().unwrap_or("*/*")
+    match response.own_output() {
+        // Many backends that write a document a line know no name for it.
+        OutputFormat::Ndjson => "application/x-ndjson, application/json;q=0.9",
+        other => other.media_type().unwrap_or("*/*"),
+    }
 }
 
 fn set_columns_and_scope(contents: &Contents<'_>, headers: &mut HeaderMap) -> Result<(), Denial> {

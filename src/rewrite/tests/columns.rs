@@ -214,3 +214,97 @@ fn columns_stand_in_path_and_fixed_texts() {
         &affiliate_id=1001%2C1002";
     assert_eq!(request.path_and_query(), expected);
 }
+
+/// A dialect whose backend is asked for `aff` and `code`'s own column besides what is granted.
+fn with_hidden(place: &ColumnPlace) -> RequestDialect {
+    let mut dialect = in_place(place);
+    dialect.columns[0].hidden = ["aff".into(), "TrackingCode".into()].into();
+    dialect.hidden = dialect.columns[0].hidden.clone();
+    dialect.on_unknown_parameter = OnExtra::Drop;
+    dialect
+}
+
+#[test]
+fn hidden_columns_are_asked_for_and_cannot_be_selected() {
+    let flags = |prefix: &str| ListStyle::Flags { prefix: prefix.into(), value: "1".into() };
+    #[rustfmt::skip]
+    let cases = [
+        (query("k", csv()), "", "k=lead_id,country,TrackingCode,commission,aff"),
+        (query("k", csv()), "k=country", "k=country,aff,TrackingCode"),
+        (query("k", csv()), "k=code,country", "k=TrackingCode,country,aff"),
+        (query("k", csv()), "k=aff", "column_not_granted aff"),
+        (query("k", csv()), "k=country,aff", "column_not_granted aff"),
+        (query("k", csv()), "k=TrackingCode", "column_not_granted TrackingCode"),
+        (query("k", ListStyle::Repeat), "k=country", "k=country&k=aff&k=TrackingCode"),
+        (query("k", ListStyle::Repeat), "k=aff", "column_not_granted aff"),
+        (query("k", ListStyle::Brackets), "k[]=country", "k[]=country&k[]=aff&k[]=TrackingCode"),
+        (query("k", ListStyle::Brackets), "k[]=aff", "column_not_granted aff"),
+        (query("", flags("ck_")), "ck_country=1", "ck_country=1&ck_aff=1&ck_TrackingCode=1"),
+        (query("", flags("ck_")), "ck_aff=1", "column_not_granted aff"),
+        (query("", flags("")), "country=1", "country=1&aff=1&TrackingCode=1"),
+        (query("", flags("")), "aff=1", "column_not_granted aff"),
+        (query("", flags("")), "country=1&aff=0", "country=1&aff=1&TrackingCode=1"),
+    ];
+    for (place, query, expected) in cases {
+        check(&with_hidden(&place), "acme", query, expected);
+    }
+    let json = |style| ColumnPlace::Json { at: at("/k"), style };
+    let form = |style| ColumnPlace::Form { name: "k".into(), style };
+    #[rustfmt::skip]
+    let cases = [
+        (form(ListStyle::Brackets), "k[]=country", "k[]=country&k[]=aff&k[]=TrackingCode"),
+        (form(csv()), "k=aff", "column_not_granted aff"),
+        (json(JsonListStyle::Array), r#"{"k":["country"]}"#, r#"{"k":["country","aff","TrackingCode"]}"#),
+        (json(JsonListStyle::Array), r#"{"k":["aff"]}"#, "column_not_granted aff"),
+        (json(JsonListStyle::Objects { key: "c".into() }), r#"{"k":[{"c":"country"}]}"#, r#"{"k":[{"c":"country"},{"c":"aff"},{"c":"TrackingCode"}]}"#),
+        (json(JsonListStyle::Csv { separator: ",".into() }), r#"{"k":"country"}"#, r#"{"k":"country,aff,TrackingCode"}"#),
+        (json(JsonListStyle::Csv { separator: ",".into() }), r#"{"k":"country,aff"}"#, "column_not_granted aff"),
+    ];
+    for (place, body, expected) in cases {
+        check_body(&with_hidden(&place), "acme", body, expected);
+    }
+}
+
+#[test]
+fn a_slot_with_nothing_granted_still_asks_for_what_is_hidden() {
+    let slot = |name: &str, takes: &[&str], hidden: &[&str]| ColumnSlot {
+        place: query(name, csv()),
+        takes: columns(takes),
+        hidden: hidden.iter().map(|name| (*name).into()).collect(),
+    };
+    let mut dialect = in_place(&query("k", csv()));
+    dialect.columns = [slot("dims", &["country"], &["aff"]), slot("measures", &["commission"], &[])].into();
+    check(&dialect, "acme", "k=commission", "dims=aff&measures=commission");
+    check(&dialect, "acme", "k=country", "dims=country,aff");
+}
+
+#[test]
+fn nothing_is_sorted_or_filtered_by_a_hidden_column() {
+    let mut dialect = with_hidden(&query("k", csv()));
+    dialect.sort = [SortSlot { place: Place::Query("_sort".into()), minus: true }].into();
+    check(&dialect, "acme", "k=country&_sort=aff", "column_not_granted aff");
+    check(&dialect, "acme", "k=country&_sort=-aff", "column_not_granted aff");
+    check(&dialect, "acme", "k=country&aff=1", "k=country,aff,TrackingCode");
+    // A catalogue column that is hidden from this holder.
+    dialect.columns[0].hidden = ["email".into()].into();
+    check(&dialect, "acme", "k=country", "k=country,email");
+    check(&dialect, "acme", "k=email", "column_not_granted email");
+    check(&dialect, "acme", "_sort=email", "column_not_granted email");
+}
+
+#[test]
+fn hidden_columns_stand_in_path_and_fixed_texts() {
+    use crate::domain::template::Template;
+    let mut report = fixture::report();
+    report.backend_path = Template::parse("/x/{columns}");
+    report.request = RequestDialect { scope: ScopeRule::Public, ..fixture::dialect() };
+    report.request.columns = Box::default();
+    report.request.column_quote = "`".into();
+    report.request.hidden = ["aff".into(), "country".into()].into();
+    let sql = Template::parse("select {columns}");
+    report.request.set = [Fixed::Query("sql".into(), sql)].into();
+    let request = rewritten(&fixture::policy_of(report), "acme", "_col=country&_col=code", None).unwrap();
+    let expected = "/base/x/%60country%60,%60TrackingCode%60,%60aff%60?\
+        sql=select%20%60country%60%2C%60TrackingCode%60%2C%60aff%60";
+    assert_eq!(request.path_and_query(), expected);
+}

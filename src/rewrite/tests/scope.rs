@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::dialect::*;
+use crate::filter::RowsOf;
 use fixture::{at, csv, scope_slot, text};
 
 fn in_slots(body: BodyKind, slots: &[ScopeSlot]) -> RequestDialect {
@@ -208,4 +209,80 @@ fn a_fixed_text_with_scope_needs_one() {
     check(&dialect, "acme", "", "w=id%3D1001&aff=1001");
     check(&dialect, "jane", "", "scope_required aff");
     check(&dialect, "jane", "aff=5", "w=id%3D5&aff=5");
+}
+
+/// Whose rows may leave, or the refusal.
+fn rows_of(report: &Report, id: &str, query: &str, body: Option<&[u8]>) -> String {
+    match rewritten(&fixture::policy_of(report.clone()), id, query, body) {
+        Ok(request) => match &request.answer().terms.rows_of {
+            RowsOf::Everyone => "everyone".to_owned(),
+            RowsOf::Ids(ids) => ids.join(","),
+        },
+        Err(denial) => told(Err(denial)),
+    }
+}
+
+#[test]
+fn rows_are_those_that_were_asked_for() {
+    let slot = |place, all: Option<&str>| [ScopeSlot { place, all: all.map(Into::into) }];
+    let query_slot = || slot(query(csv()), Some("*"));
+    let json = ScopePlace::Json { at: at("/ids"), style: None, id_type: IdType::Number };
+    let path = ScopePlace::Path { parameter: "aff".into() };
+    let with = |body, slots: &[ScopeSlot]| {
+        let mut report = Report { request: in_slots(body, slots), ..fixture::report() };
+        report.response.rows.scope_column = Some("aff".into());
+        report
+    };
+    let (in_query, in_json) = (with(BodyKind::None, &query_slot()), with(BodyKind::Json, &slot(json, None)));
+    let mut in_path = with(BodyKind::None, &slot(path, None));
+    in_path.backend_path = crate::domain::template::Template::parse("/of/{scope}");
+    let (mut credential, mut public) = (in_query.clone(), in_query.clone());
+    credential.request.scope = ScopeRule::Credential;
+    public.request.scope = ScopeRule::Public;
+    let mut unchecked = in_query.clone();
+    unchecked.response.rows.scope_column = None;
+    #[rustfmt::skip]
+    let cases: [(&Report, &str, &str, Option<&str>, &str); 20] = [
+        (&in_query, "acme", "", None, "1001"),
+        (&in_query, "ib", "", None, "1001,1002"),
+        (&in_query, "ib", "aff=1002", None, "1002"),
+        (&in_query, "ib", "aff=1002,1002", None, "1002"),
+        (&in_query, "ib", "aff=*", None, "scope_not_granted aff"),
+        (&in_query, "jane", "", None, "everyone"),
+        (&in_query, "jane", "aff=*", None, "everyone"),
+        (&in_query, "jane", "aff=77,1001", None, "77,1001"),
+        (&in_query, "jane", "aff=*,77", None, "parameter_invalid aff"),
+        (&in_json, "ib", "", Some("{}"), "1001,1002"),
+        (&in_json, "ib", "", Some(r#"{"ids":1002}"#), "1002"),
+        (&in_json, "ib", "", Some(r#"{"ids":["1002",1001]}"#), "1001,1002"),
+        (&in_json, "jane", "", Some("{}"), "everyone"),
+        (&in_json, "jane", "", Some(r#"{"ids":[77,"78"]}"#), "77,78"),
+        (&in_json, "jane", "", Some(r#"{"ids":7.5}"#), "parameter_invalid json:/ids"),
+        (&in_path, "ib", "aff=1002", None, "1002"),
+        (&in_path, "jane", "aff=77", None, "77"),
+        (&credential, "ib", "", None, "1001,1002"),
+        (&credential, "jane", "", None, "everyone"),
+        (&unchecked, "ib", "aff=1002", None, "everyone"),
+    ];
+    for (report, id, query, body, expected) in cases {
+        assert_eq!(rows_of(report, id, query, body.map(str::as_bytes)), expected, "{id} {query} {body:?}");
+    }
+    assert_eq!(
+        rows_of(&public, "acme", "", None),
+        "1001",
+        "a scope column is checked whatever the backend is told"
+    );
+}
+
+#[test]
+fn a_holder_without_ids_gets_no_rows() {
+    let mut report = Report { request: in_slots(BodyKind::None, &[]), ..fixture::report() };
+    report.request.scope = ScopeRule::Credential;
+    report.response.rows.scope_column = Some("aff".into());
+    let mut policy = fixture::policy_of(report);
+    let mut principals = policy.principals.into_vec();
+    principals[0].scope = fixture::ids(&[]);
+    policy.principals = principals.into();
+    let request = rewritten(&policy, "acme", "", None).unwrap();
+    assert_eq!(request.answer().terms.rows_of, RowsOf::Ids([].into()));
 }
