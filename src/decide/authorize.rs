@@ -38,6 +38,7 @@ pub fn authorize<'p>(
         view: view(holder, index).ok_or_else(no_columns)?,
         backend: policy.backend(report.backend).ok_or_else(other_policy)?,
         token_in: &policy.settings.token_in,
+        seal_key: policy.settings.seal_key.as_ref(),
         client,
         output,
         body,

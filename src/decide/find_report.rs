@@ -10,12 +10,13 @@ use crate::domain::code::Code;
 use crate::policy::{Policy, Report, ReportIndex};
 use http::HeaderValue;
 use http::header::ALLOW;
+use std::sync::Arc;
 
 /// The report at the path of the request.
 pub(super) fn find_report<'p>(
     policy: &'p Policy,
     head: &Head<'_>,
-) -> Result<(ReportIndex, &'p Report), Denial> {
+) -> Result<(ReportIndex, &'p Arc<Report>), Denial> {
     if !is_plain(head.path) {
         return Err(Denial::new(Code::PathInvalid, "the path could be written in another way"));
     }

@@ -56,6 +56,7 @@ fn settings() -> Settings {
         max_removed: MaxRemoved::Off,
         admin: None,
         log_format: LogFormat::Json,
+        seal_key: None,
     }
 }
 

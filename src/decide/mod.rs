@@ -26,7 +26,9 @@ use crate::domain::column::View;
 use crate::domain::dialect::{BodyKind, OutputFormat};
 use crate::domain::names::{PrincipalId, ReportName, TokenId};
 use crate::domain::time::Timestamp;
-use crate::policy::{Backend, Credential, Policy, Principal, Report, ReportIndex, TokenPlace, TokenRecord};
+use crate::policy::{
+    Backend, Credential, Policy, Principal, Report, ReportIndex, SealKey, TokenPlace, TokenRecord,
+};
 use http::{HeaderMap, Method};
 use identify::ClientAddr;
 use std::fmt;
@@ -95,12 +97,13 @@ impl<'p> Holder<'p> {
 /// A request that may pass; only from [`authorize`].
 #[derive(Debug, Clone, Copy)]
 pub struct Permit<'p> {
-    report: &'p Report,
+    report: &'p Arc<Report>,
     index: ReportIndex,
     principal: &'p Principal,
     view: &'p View,
     backend: &'p Arc<Backend>,
     token_in: &'p [TokenPlace],
+    seal_key: Option<&'p SealKey>,
     client: ClientAddr,
     output: OutputFormat,
     body: BodyKind,
@@ -138,6 +141,12 @@ impl<'p> Permit<'p> {
         self.report
     }
 
+    /// Likewise, for what outlives the snapshot.
+    #[must_use]
+    pub fn shared_report(&self) -> &'p Arc<Report> {
+        self.report
+    }
+
     /// The place of the report in its policy.
     #[must_use]
     pub fn report_index(&self) -> ReportIndex {
@@ -172,6 +181,12 @@ impl<'p> Permit<'p> {
     #[must_use]
     pub fn token_in(&self) -> &'p [TokenPlace] {
         self.token_in
+    }
+
+    /// What paging cursors are sealed under, as far as the config says.
+    #[must_use]
+    pub fn seal_key(&self) -> Option<&'p SealKey> {
+        self.seal_key
     }
 
     /// Where the request really comes from.

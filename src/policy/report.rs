@@ -8,6 +8,7 @@ use crate::domain::names::ReportName;
 use crate::domain::template::Template;
 use http::{HeaderName, Method};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The place of a report in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,7 +82,7 @@ pub struct Report {
 /// All reports, found by path.
 #[derive(Debug, Default)]
 pub struct ReportTable {
-    reports: Box<[Report]>,
+    reports: Box<[Arc<Report>]>,
     by_path: HashMap<Box<str>, ReportIndex>,
 }
 
@@ -91,24 +92,24 @@ impl ReportTable {
     pub fn new(reports: Vec<Report>) -> Self {
         let by_path =
             reports.iter().enumerate().map(|(at, report)| (report.path.clone(), ReportIndex(at))).collect();
-        Self { reports: reports.into(), by_path }
+        Self { reports: reports.into_iter().map(Arc::new).collect(), by_path }
     }
 
     /// The report at exactly that path.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<(ReportIndex, &Report)> {
+    pub fn find(&self, path: &str) -> Option<(ReportIndex, &Arc<Report>)> {
         let index = *self.by_path.get(path)?;
-        Some((index, self.get(index)?))
+        Some((index, self.reports.get(index.0)?))
     }
 
     /// The report at that place; `None` for an index of another policy.
     #[must_use]
     pub fn get(&self, index: ReportIndex) -> Option<&Report> {
-        self.reports.get(index.0)
+        self.reports.get(index.0).map(|report| &**report)
     }
 
     /// Every report with its place.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ReportIndex, &Report)> {
-        self.reports.iter().enumerate().map(|(at, report)| (ReportIndex(at), report))
+        self.reports.iter().enumerate().map(|(at, report)| (ReportIndex(at), &**report))
     }
 }

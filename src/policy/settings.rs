@@ -2,7 +2,9 @@
 
 use crate::domain::address::AddressRanges;
 use http::HeaderName;
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything outside reports and principals.
@@ -30,6 +32,35 @@ pub struct Settings {
     pub admin: Option<Admin>,
     /// How access lines are written; takes effect at start.
     pub log_format: LogFormat,
+    /// What paging cursors are sealed with; `None`: a key of this process alone.
+    pub seal_key: Option<SealKey>,
+}
+
+/// The secret that paging cursors are sealed with, at least [`SealKey::MIN_BYTES`] long. Its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealKey(Arc<[u8]>);
+
+impl SealKey {
+    /// The shortest key, in bytes.
+    pub const MIN_BYTES: usize = 32;
+
+    /// A key of these bytes; `None` when there are too few.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() >= Self::MIN_BYTES).then(|| Self(bytes.into()))
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey(..)")
+    }
 }
 
 /// The header that names the client behind a trusted proxy.

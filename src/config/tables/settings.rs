@@ -43,6 +43,7 @@ impl Default for RawSettings {
             max_removed: MaxRemoved::Percent(50.0),
             admin: None,
             log_format: LogFormat::Json,
+            seal_key: None,
         };
         Self { settings, grace: None }
     }

@@ -40,6 +40,15 @@ impl ResponseDialect {
             ResponseFormat::Csv(_) | ResponseFormat::Xml(_) | ResponseFormat::Opaque => &[],
         }
     }
+
+    /// The links to other pages; none outside of JSON.
+    #[must_use]
+    pub fn links(&self) -> &[Pointer] {
+        match &self.format {
+            ResponseFormat::Json(dialect) => &dialect.links,
+            ResponseFormat::Csv(_) | ResponseFormat::Xml(_) | ResponseFormat::Opaque => &[],
+        }
+    }
 }
 
 /// What the backend sends.
