@@ -83,7 +83,7 @@ fn decided(snapshot: &Snapshot, head: &Head<'_>, now: Timestamp) -> Result<Backe
     let holder = identify_holder(&snapshot.policy, head, now, &mut facts)?;
     let permit = authorize(&snapshot.policy, head, holder, &mut facts)?;
     assert_eq!(permit.body_rule(), BodyRule::Forbidden);
-    rewrite(&permit, head, b"", now, snapshot)
+    rewrite(&permit, head, b"", now, snapshot, None)
 }
 
 fn secret(holder: u32) -> String {

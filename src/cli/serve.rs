@@ -7,7 +7,7 @@ use super::{Failure, note};
 use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
-use reportgate::serve::{AccessLog, Connections, Drain, Server, Shard, Stage, bind};
+use reportgate::serve::{AccessLog, Connections, Drain, Server, Shard, Stage, bind, random_seal_key};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -62,7 +62,9 @@ async fn serve(
     };
 
     let drain = Drain::default();
-    let shard = || Shard::new(policies.clone(), Some(Arc::clone(&access_log)), drain.watch());
+    let seal_key = random_seal_key();
+    let shard =
+        || Shard::new(policies.clone(), Some(Arc::clone(&access_log)), drain.watch(), seal_key.clone());
     let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
     let connections = Arc::new(Connections::default());
     let cannot_start = |error| Failure::because("cannot start the workers", error);

@@ -6,7 +6,7 @@ use crate::config::Case;
 use crate::decide::{self, BodyRule, Denial, Facts, Head};
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
-use crate::policy::{Grant, GrantKey, Grants, Policy, Report};
+use crate::policy::{Grant, GrantKey, Grants, Policy, Report, SealKey};
 use crate::rewrite::{self, BackendRequest};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -29,7 +29,9 @@ pub(super) fn ask(policy: &Policy, case: &Case, now: Timestamp) -> Result<Backen
     let holder = decide::assume_holder(policy, &case.principal, &head, &mut facts)?;
     let permit = decide::authorize(policy, &head, holder, &mut facts)?;
     check_body(permit.body_rule(), &case.body)?;
-    rewrite::rewrite(&permit, &head, &case.body, now, &Compiled)
+    // No case reads an answer: any key does.
+    let seal_key = SealKey::new(&[0; SealKey::MIN_BYTES]);
+    rewrite::rewrite(&permit, &head, &case.body, now, &Compiled, seal_key.as_ref())
 }
 
 /// The request of a case, with the `Host` and `Content-Length` that a client would send.

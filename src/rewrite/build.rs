@@ -23,6 +23,8 @@ pub(super) struct Contents<'a> {
     pub(super) parameters: Vec<Option<Cow<'a, str>>>,
     /// By their place in the dialect, under the backend's names.
     pub(super) sorts: Vec<Option<Cow<'a, str>>>,
+    /// Opened, as their places want them, by their place in the dialect.
+    pub(super) cursors: Vec<Option<String>>,
     pub(super) sent: &'a Sent<'a>,
 }
 
@@ -91,6 +93,11 @@ impl<'a> Contents<'a> {
                 encode::push_pair(out, name, value);
             }
         }
+        for (cursor, value) in self.permit.report().response.cursors().iter().zip(&self.cursors) {
+            if let (Some(name), Some(value)) = (side.name(&cursor.parameter), value) {
+                encode::push_pair(out, name, value);
+            }
+        }
         for pair in if side == Side::Query { &self.sent.query } else { &self.sent.form } {
             encode::push_pair(out, &pair.name, &pair.value);
         }
@@ -134,6 +141,11 @@ impl<'a> Contents<'a> {
         for (slot, value) in dialect.sort.iter().zip(&self.sorts) {
             if let (Place::Json(at), Some(value)) = (&slot.place, value) {
                 document.set(at, json_string(value));
+            }
+        }
+        for (cursor, value) in self.permit.report().response.cursors().iter().zip(&self.cursors) {
+            if let (Place::Json(at), Some(value)) = (&cursor.parameter, value) {
+                document.set(at, value.clone());
             }
         }
         for (slot, written) in dialect.columns.iter().zip(&self.grant.written) {

@@ -69,7 +69,9 @@ fn accept(response: &ResponseFormat) -> &'static str {
     match response.own_output() {
         // Many backends that write a document a line know no name for it.
         OutputFormat::Ndjson => "application/x-ndjson, application/json;q=0.9",
-        other => other.media_type().unwrap_or("*/*"),
+        own @ (OutputFormat::Json | OutputFormat::Csv | OutputFormat::Xml | OutputFormat::Opaque) => {
+            own.media_type().unwrap_or("*/*")
+        }
     }
 }
 

@@ -41,6 +41,10 @@ impl<'a> Reader<'a> {
                 let column = item.text().ok_or_else(|| invalid(at, "is not the name of a column"))?;
                 set(&mut self.sent.sorts, slot, Cow::Borrowed(column));
             }
+            Role::Cursor(slot) => {
+                let sealed = item.text().ok_or_else(|| invalid(at, "is not a string"))?;
+                set(&mut self.sent.cursors, slot, Cow::Borrowed(sealed));
+            }
             Role::Parameter(slot) => {
                 let kind = self.dialect.parameters.get(slot).map(|parameter| &parameter.kind);
                 let value = kind.and_then(|kind| typed(kind, item));

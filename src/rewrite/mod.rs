@@ -8,11 +8,14 @@ mod columns;
 mod document;
 mod headers;
 mod json;
+mod links;
 mod members;
 mod near;
+mod paging;
 mod parameters;
 mod place;
 mod scope;
+mod seal;
 mod sent;
 #[cfg(test)]
 mod tests;
@@ -20,10 +23,11 @@ mod tests;
 use crate::decide::{Denial, Head, Permit};
 use crate::domain::time::Timestamp;
 use crate::filter::Terms;
-use crate::policy::{Backend, Grant, GrantKey, Grants};
+use crate::policy::{Backend, Grant, GrantKey, Grants, SealKey};
 use build::Contents;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use paging::{Pages, Seals};
 use scope::Scope;
 use sent::{Body, Sent};
 use std::fmt;
@@ -97,7 +101,7 @@ impl BackendRequest {
     }
 }
 
-/// Builds the backend's request from a permitted one.
+/// Builds the backend's request from a permitted one. `seal_key` seals paging cursors where the config names none.
 ///
 /// # Errors
 /// `body_invalid`, `parameter_*`, `scope_*`, `column_not_granted`.
@@ -107,21 +111,26 @@ pub fn rewrite(
     body: &[u8],
     now: Timestamp,
     grants: &dyn Grants,
+    seal_key: Option<&SealKey>,
 ) -> Result<BackendRequest, Denial> {
     let body = Body::read(permit.body_kind(), body)?;
     let mut sent = Sent::read(permit, head, &body)?;
     let members = std::mem::take(&mut sent.members);
     // First: what a filter by a hidden column may hold is hidden, too.
     columns::check_filters(permit, &sent)?;
-    let parameters = parameters::resolve(permit, &sent, now)?;
+    let parameters = parameters::resolve(&permit.report().request, &sent.parameters, now)?;
     let scope = Scope::resolve(permit, &sent)?;
     let sorts = columns::sorts(permit, &sent)?;
     let view = columns::selection(permit, &sent)?;
     let report = permit.report();
     let grant = grants.grant(GrantKey { report: permit.report_index(), view }, report);
-    let contents = Contents { permit, grant: &grant, scope, parameters, sorts, sent: &sent };
+    let seals = Seals::new(permit, &grant.view, seal_key)?;
+    let cursors = seals.as_ref().map_or_else(|| Ok(Vec::new()), |seals| seals.open(&sent, &sorts))?;
+    let contents = Contents { permit, grant: &grant, scope, parameters, sorts, cursors, sent: &sent };
+    let path_and_query = contents.path_and_query()?;
+    let paging = Pages::of_answer(&contents, seals, &path_and_query, now);
     Ok(BackendRequest {
-        path_and_query: contents.path_and_query()?,
+        path_and_query,
         headers: headers::headers(&contents, head)?,
         body: contents.body(members)?.into(),
         backend: Arc::clone(permit.backend()),
@@ -130,7 +139,7 @@ pub fn rewrite(
             terms: Arc::new(Terms {
                 output: permit.output(),
                 rows_of: contents.scope.rows_of(report),
-                paging: None,
+                paging,
             }),
             pass_headers: report.pass_response_headers.clone(),
             grant: Arc::clone(&grant),

@@ -1,18 +1,18 @@
-//! Spellings that another program could take for a scope, column or credential parameter.
+//! Spellings that another program could take for a scope, column, cursor or credential parameter.
 //!
 //! Case, spaces, brackets and PHP's dots: `Affiliate_ID`, `affiliate_id[]`, ` affiliate_id`, `affiliate.id`.
 //! These, and the report's `forbid`, are refused even where unknown parameters are dropped.
 
 use super::place::At;
 use crate::decide::Permit;
-use crate::domain::dialect::{ColumnPlace, ScopePlace};
+use crate::domain::dialect::{ColumnPlace, Place, ScopePlace};
 use crate::domain::pointer::Pointer;
 use crate::domain::spelling::fold;
 
 /// The folded names that nothing else may resemble.
 #[derive(Debug)]
 pub(super) struct Reserved {
-    /// Of scope, columns and credentials; pointers joined by `/`.
+    /// Of scope, columns, cursors and credentials; pointers joined by `/`.
     places: Vec<String>,
     /// Of `forbid`.
     forbidden: Vec<String>,
@@ -33,8 +33,12 @@ impl Reserved {
             ScopePlace::Header { .. } => None,
         });
         let credential = permit.credential().query.iter().map(|(name, _)| fold(name));
+        let cursors = permit.report().response.cursors().iter().map(|cursor| match &cursor.parameter {
+            Place::Query(name) | Place::Form(name) => fold(name),
+            Place::Json(at) => fold_pointer(at),
+        });
         // Flags have no name of their own.
-        let places = columns.chain(scope).chain(credential).filter(|name| !name.is_empty());
+        let places = columns.chain(scope).chain(cursors).chain(credential).filter(|name| !name.is_empty());
         Self { places: places.collect(), forbidden: dialect.forbid.iter().map(|name| fold(name)).collect() }
     }
 

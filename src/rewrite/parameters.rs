@@ -1,10 +1,9 @@
 //! Declared parameters: their types, defaults and spans, before the slow backend sees them.
 
 use super::json::is_number;
-use super::sent::Sent;
-use crate::decide::{Denial, Permit};
+use crate::decide::Denial;
 use crate::domain::code::Code;
-use crate::domain::dialect::{Parameter, ParameterDefault, ParameterType, Span};
+use crate::domain::dialect::{Parameter, ParameterDefault, ParameterType, RequestDialect, Span};
 use crate::domain::time::Timestamp;
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
@@ -13,12 +12,11 @@ use std::borrow::Cow;
 
 /// The value of each declared parameter, sent or by default, by its place in the dialect.
 pub(super) fn resolve<'a>(
-    permit: &Permit<'a>,
-    sent: &'a Sent<'a>,
+    dialect: &'a RequestDialect,
+    sent: &'a [Option<Cow<'a, str>>],
     now: Timestamp,
 ) -> Result<Vec<Option<Cow<'a, str>>>, Denial> {
-    let dialect = &permit.report().request;
-    let pairs = dialect.parameters.iter().zip(&sent.parameters);
+    let pairs = dialect.parameters.iter().zip(sent);
     let values: Vec<_> =
         pairs.map(|(own, sent)| value(own, sent.as_deref(), now)).collect::<Result<_, _>>()?;
     for span in &dialect.spans {

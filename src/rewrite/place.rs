@@ -3,7 +3,7 @@
 use crate::decide::Permit;
 use crate::domain::dialect::{ColumnPlace, ListStyle, Place, RequestDialect, ScopePlace};
 use crate::domain::pointer::Pointer;
-use crate::policy::TokenPlace;
+use crate::policy::{Report, TokenPlace};
 
 /// Where a client put something; names are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) enum Role {
     Misplaced,
     Scope(usize),
     Sort(usize),
+    /// A sealed cursor, by the first that comes back there.
+    Cursor(usize),
     Parameter(usize),
     Allowed,
     /// An object around one of these.
@@ -112,7 +114,7 @@ fn is_listed(name: &str, own: &str, style: &ListStyle) -> bool {
 
 /// What stands at a place; `value` matters only for flags.
 pub(super) fn role(permit: &Permit<'_>, at: At<'_>, value: &str) -> Role {
-    let dialect = &permit.report().request;
+    let Report { request: dialect, response, .. } = permit.report();
     if let At::Query(name) = at {
         if permit.credential().query.iter().any(|(own, _)| **own == *name) {
             return Role::Unknown;
@@ -122,9 +124,12 @@ pub(super) fn role(permit: &Permit<'_>, at: At<'_>, value: &str) -> Role {
             return Role::Own;
         }
     }
-    declared(dialect, at, value).unwrap_or_else(|| {
+    let cursors = response.cursors();
+    let cursor = cursors.iter().position(|cursor| at.is(&cursor.parameter)).map(Role::Cursor);
+    cursor.or_else(|| declared(dialect, at, value)).unwrap_or_else(|| {
         let pointers = || dialect.allow.iter().filter_map(pointer);
-        if declared_pointers(dialect).any(|pointer| at.is_above(pointer)) {
+        let cursors = cursors.iter().filter_map(|cursor| pointer(&cursor.parameter));
+        if declared_pointers(dialect).chain(cursors).any(|pointer| at.is_above(pointer)) {
             Role::Around
         } else if dialect.allow.iter().any(|place| at.is_allowed(place)) {
             Role::Allowed

@@ -69,8 +69,13 @@ pub(super) struct Sent<'a> {
     pub(super) scope: Option<(usize, Vec<Cow<'a, str>>)>,
     /// By their place in the dialect.
     pub(super) sorts: Vec<Option<Cow<'a, str>>>,
+    /// Sealed, by their place in the dialect.
+    pub(super) cursors: Vec<Option<Cow<'a, str>>>,
     /// By their place in the dialect; of the JSON type that was declared, where they stood in JSON.
     pub(super) parameters: Vec<Option<Cow<'a, str>>>,
+    /// Query parameters that say in which form the rows are wanted, and whose: columns, scope, output. Only where
+    /// answers hold links.
+    pub(super) form_of_rows: Vec<Pair<'a>>,
     /// Query parameters that pass as they are.
     pub(super) query: Vec<Pair<'a>>,
     /// Form fields that pass as they are.
@@ -90,7 +95,9 @@ impl<'a> Sent<'a> {
             misplaced: Vec::new(),
             scope: None,
             sorts: vec![None; dialect.sort.len()],
+            cursors: vec![None; permit.report().response.cursors().len()],
             parameters: vec![None; dialect.parameters.len()],
+            form_of_rows: Vec::new(),
             query: Vec::new(),
             form: Vec::new(),
             members: Document::default(),
@@ -161,6 +168,9 @@ impl<'a> Reader<'a> {
         if again && !repeats {
             return Err(invalid(at, "is sent twice"));
         }
+        if side == Side::Query && self.is_form_of_rows(role, &name) {
+            self.sent.form_of_rows.push(Pair { name: name.clone(), value: value.clone() });
+        }
         match role {
             Role::Ask(slot) => self.ask(slot, at, value)?,
             Role::Misplaced => self.sent.misplaced.push(value),
@@ -174,6 +184,7 @@ impl<'a> Reader<'a> {
                 self.scope(slot, at, ids)?;
             }
             Role::Sort(slot) => set(&mut self.sent.sorts, slot, value),
+            Role::Cursor(slot) => set(&mut self.sent.cursors, slot, value),
             Role::Parameter(slot) => set(&mut self.sent.parameters, slot, value),
             Role::Allowed => {
                 let passing = if side == Side::Query { &mut self.sent.query } else { &mut self.sent.form };
@@ -185,6 +196,13 @@ impl<'a> Reader<'a> {
             self.seen.push((side, name));
         }
         Ok(())
+    }
+
+    /// Whether the parameter says in which form the rows are wanted, or whose; where links are to say it again.
+    fn is_form_of_rows(&self, role: Role, name: &str) -> bool {
+        let is_output = role == Role::Own && self.dialect.output_parameter.as_deref() == Some(name);
+        let is_wanted = is_output || matches!(role, Role::Ask(_) | Role::Scope(_));
+        is_wanted && !self.permit.report().response.links().is_empty()
     }
 
     /// Whether the name may stand several times.
@@ -203,7 +221,12 @@ impl<'a> Reader<'a> {
             },
             Role::Allowed => name.ends_with("[]"),
             Role::Misplaced => true,
-            Role::Own | Role::Sort(_) | Role::Parameter(_) | Role::Around | Role::Unknown => false,
+            Role::Own
+            | Role::Sort(_)
+            | Role::Cursor(_)
+            | Role::Parameter(_)
+            | Role::Around
+            | Role::Unknown => false,
         }
     }
 

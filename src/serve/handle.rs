@@ -87,7 +87,7 @@ where
         let began = Instant::now();
         let body = read_body(body, permit.body_rule(), &policy.settings.limits).await?;
         waiting = Some(began.elapsed());
-        rewrite(&permit, &head, &body, now, &shard.grants(snapshot))
+        rewrite(&permit, &head, &body, now, &shard.grants(snapshot), shard.seal_key.as_ref())
     };
     let decided = decide().await;
     let own = record.started().elapsed().saturating_sub(waiting.unwrap_or_default());

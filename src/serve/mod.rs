@@ -22,7 +22,7 @@ pub use access_log::{AccessLog, AccessLogWriter};
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use listen::{Connections, bind};
-pub use shard::Shard;
+pub use shard::{Shard, random_seal_key};
 
 pub(crate) use connection::Connection;
 pub(crate) use handle::handle;

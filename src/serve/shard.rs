@@ -7,7 +7,7 @@ use super::access_log::AccessLog;
 use super::backend::Client;
 use super::drain::Draining;
 use super::tally::{Counts, Tally};
-use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, Snapshot};
+use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, SealKey, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,8 @@ pub struct Shard {
     pub(super) tally: Tally,
     pub(super) access_log: Option<Arc<AccessLog>>,
     pub(super) draining: Draining,
+    /// What paging cursors are sealed under where the config names nothing.
+    pub(super) seal_key: Option<SealKey>,
     grants: Mutex<GrantsAtHand>,
     request_ids: AtomicU64,
 }
@@ -35,9 +37,15 @@ struct GrantsAtHand {
 }
 
 impl Shard {
-    /// A shard that serves what `policies` says and logs to `access_log`.
+    /// A shard that serves what `policies` says and logs to `access_log`. Shards of one server share a `seal_key`:
+    /// the next page may be asked of any of them.
     #[must_use]
-    pub fn new(policies: PolicyReader, access_log: Option<Arc<AccessLog>>, draining: Draining) -> Self {
+    pub fn new(
+        policies: PolicyReader,
+        access_log: Option<Arc<AccessLog>>,
+        draining: Draining,
+        seal_key: Option<SealKey>,
+    ) -> Self {
         // Without randomness ids are still distinct within the shard.
         let first_id = getrandom::u64().unwrap_or_default();
         Self {
@@ -46,6 +54,7 @@ impl Shard {
             tally: Tally::default(),
             access_log,
             draining,
+            seal_key,
             grants: Mutex::default(),
             request_ids: AtomicU64::new(first_id),
         }
@@ -64,6 +73,20 @@ impl Shard {
     /// The compiled grants of `snapshot`, those of this shard first.
     pub(super) fn grants<'s>(&'s self, snapshot: &'s Snapshot) -> ShardGrants<'s> {
         ShardGrants { at_hand: &self.grants, snapshot }
+    }
+}
+
+/// A random key for the cursors of one run; `None` when the system gives no randomness, and then reports with
+/// cursors need a configured one.
+#[must_use]
+pub fn random_seal_key() -> Option<SealKey> {
+    let mut bytes = [0; 32];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => SealKey::new(&bytes),
+        Err(error) => {
+            tracing::error!(%error, "no randomness: paging cursors need a configured seal_key");
+            None
+        }
     }
 }
 

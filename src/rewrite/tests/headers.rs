@@ -20,7 +20,7 @@ fn headers(lines: Lines<'_>) -> HeaderMap {
 fn sent(policy: &Policy, id: &str, method: &Method, lines: Lines<'_>) -> Result<BackendRequest, Denial> {
     let headers = headers(lines);
     let head = Head { method, headers: &headers, ..fixture::head("/reports/leads", None) };
-    rewrite(&fixture::permit(policy, id, &head), &head, b"", NOW, &Uncached)
+    rewrite(&fixture::permit(policy, id, &head), &head, b"", NOW, &Uncached, None)
 }
 
 #[test]
@@ -146,7 +146,26 @@ fn the_token_never_reaches_the_backend() {
         let mut facts = Facts::default();
         let holder = identify_holder(&policy, &head, NOW, &mut facts).unwrap();
         let permit = authorize(&policy, &head, holder, &mut facts).unwrap();
-        let request = rewrite(&permit, &head, b"", NOW, &Uncached).unwrap();
+        let request = rewrite(&permit, &head, b"", NOW, &Uncached, None).unwrap();
         assert!(!format!("{request:?}").contains(&token), "{lines:?} {query:?}");
+    }
+}
+
+#[test]
+fn the_backend_is_asked_for_its_own_format() {
+    let json =
+        |documents| ResponseFormat::Json(JsonDialect { documents, ..JsonDialect::new(fixture::at("")) });
+    #[rustfmt::skip]
+    let cases = [
+        (json(Documents::One), "application/json"), (json(Documents::Many), "application/x-ndjson, application/json;q=0.9"),
+        (ResponseFormat::Csv(CsvDialect { delimiter: b',' }), "text/csv"), (ResponseFormat::Opaque, "*/*"),
+    ];
+    for (format, expected) in cases {
+        let mut report = fixture::report();
+        report.response = ResponseDialect::new(format);
+        // Whatever the client is to get.
+        report.output = [OutputFormat::Csv, OutputFormat::Json].into();
+        let request = sent(&fixture::policy_of(report), "acme", &Method::GET, &[]).unwrap();
+        assert_eq!(request.headers()["accept"], expected);
     }
 }

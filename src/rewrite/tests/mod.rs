@@ -2,6 +2,8 @@
 
 mod columns;
 mod headers;
+mod links;
+mod paging;
 mod parameters;
 mod properties;
 mod scope;
@@ -21,6 +23,11 @@ impl Grants for Uncached {
     }
 }
 
+/// A key of the tests' own.
+pub(super) fn seal_key() -> SealKey {
+    SealKey::new(b"a secret of 32 or even more bytes").unwrap()
+}
+
 /// 2026-03-01T00:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_772_323_200);
 
@@ -37,7 +44,14 @@ pub(super) fn rewritten(
 ) -> Result<BackendRequest, Denial> {
     let method = if body.is_some() { Method::POST } else { Method::GET };
     let head = Head { method: &method, ..fixture::head("/reports/leads", Some(query)) };
-    rewrite(&fixture::permit(policy, id, &head), &head, body.unwrap_or_default(), NOW, &Uncached)
+    rewrite(
+        &fixture::permit(policy, id, &head),
+        &head,
+        body.unwrap_or_default(),
+        NOW,
+        &Uncached,
+        Some(&seal_key()),
+    )
 }
 
 /// Query and body as the backend gets them, or the code and what it is about.
