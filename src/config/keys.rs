@@ -117,7 +117,8 @@ const fn later(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 const TEXTS: Kind = List(&Text);
 const NAMES: Kind = List(&Name);
 const ADDRESSES: Kind = List(&Either(&[Text, Table(&FROM_TO)]));
-const SECRETS: Kind = Map(&Either(&[Text, Table(&SECRET)]));
+const SECRET_TEXT: Kind = Either(&[Text, Table(&SECRET)]);
+const SECRETS: Kind = Map(&SECRET_TEXT);
 const TEXT_OR_TEXTS: Kind = Either(&[Text, TEXTS]);
 
 /// The main file.
@@ -159,7 +160,11 @@ pub(super) static SERVER: TableSpec = TableSpec {
         key("workers", Integer, "Threads that serve; 0 is one per core; takes effect at start"),
         key("drain_delay", Duration, "Not ready but still accepting, for load balancers"),
         key("shutdown_grace", Duration, "How long requests under way may take at a shutdown"),
-        later("seal_key", Any, "The key that seals paging cursors"),
+        key(
+            "seal_key",
+            SECRET_TEXT,
+            "The key that seals paging cursors, at least 32 bytes; default: random at every start",
+        ),
         key("limits", Table(&LIMITS), "Limits towards clients"),
         later("lockout", Any, "Locks out addresses that try tokens"),
         later("self_service", Text, "The path of the holders' own endpoints"),
@@ -444,31 +449,80 @@ pub(super) static RESPONSE: TableSpec = TableSpec {
     keys: &[
         key(
             "format",
-            Choice(&["json", "csv", "opaque"]),
-            "What the backend sends; ndjson and xml are not supported yet",
+            Choice(&["json", "ndjson", "csv", "xml", "opaque"]),
+            "What the backend sends, whatever its Content-Type says; opaque is relayed unfiltered; default json",
         ),
-        key("rows", Pointer, "The array of rows; \"\" = the body is the array"),
-        key("row", Choice(&["object", "array"]), "What a row is; pairs are not supported yet"),
+        key(
+            "rows",
+            Pointer,
+            "The array of rows; \"\" = the body is the array; xml: the path of the element that is a row; ndjson: left out = every document is a row",
+        ),
+        key("row", Choice(&["object", "array", "pairs"]), "What a row is; default object"),
         key("header", Text, "Where the names of array rows stand: a JSON Pointer, or \"first\""),
-        later("name_key", Text, "The member that names a pair"),
-        later("value_key", Text, "The member that holds a pair's value"),
+        key("name_key", Text, "The member of a pair that names the column"),
+        key("value_key", Text, "The member of a pair that holds the cell"),
         key("also", List(&Pointer), "Objects keyed by column, filtered as rows are"),
         key("keep", List(&Pointer), "Other members that may pass, vouched for by the operator"),
-        later("cursors", Any, "Paging cursors, sealed"),
-        later("total_rows", Any, "Rows that belong to nobody, cut"),
-        key("shape", Choice(&["same"]), "The form of the answer; only \"same\" is supported yet"),
-        later("scope_column", Text, "The column that tells whose row it is"),
-        later("on_foreign_row", Choice(&["refuse", "drop"]), "About rows of others"),
+        key(
+            "cursors",
+            List(&Table(&CURSOR)),
+            "Members that name the next page: sealed, as they may hold values of hidden columns",
+        ),
+        key("total_rows", Table(&TOTAL_ROWS), "Rows that sum others up and belong to nobody: cut"),
+        key(
+            "shape",
+            Choice(&["same", "objects", "bare"]),
+            "The form of a JSON answer: as the backend sends it, rows as objects, or only an array of objects",
+        ),
+        key(
+            "scope_column",
+            Text,
+            "The backend's name, in answers, of the column that tells whose a row is: asked for, checked in every row, cut unless granted",
+        ),
+        key(
+            "on_foreign_row",
+            Choice(&["refuse", "drop"]),
+            "About rows of somebody else: refuse the answer (the default), or drop the row",
+        ),
         key("success", Table(&SUCCESS), "How a success is told from a failure with status 200"),
-        later("columns_arrays", List(&Pointer), "Arrays parallel to the columns, cut alike"),
-        later("links", List(&Pointer), "Paging links, rewritten"),
-        key("delimiter", Choice(&[",", "\t", "|", ";"]), "Between two cells of CSV"),
-        later("max_decoded_bytes", Size, "The largest answer after decompression"),
-        later("max_ratio", Integer, "The greatest ratio of decompression"),
-        later("compress", TEXTS, "Compression towards the client"),
+        key("columns_arrays", List(&Pointer), "Arrays parallel to the columns, cut alike"),
+        key("links", List(&Pointer), "Links to other pages, rewritten to the gate's own path"),
+        key(
+            "delimiter",
+            Choice(&[",", "\t", "|", ";"]),
+            "Between two cells of a CSV answer; default a comma",
+        ),
+        key("max_decoded_bytes", Size, "The longest answer after decompression; default 1GiB"),
+        key("max_ratio", Integer, "How many times its own length an answer may decompress to; default 200"),
+        key(
+            "compress",
+            List(&Choice(&["gzip", "br", "zstd"])),
+            "What answers may be compressed with towards clients; default: nothing",
+        ),
         key("pass_headers", Table(&PASS_HEADERS), "Headers that pass besides the fixed ones"),
-        later("csv_safe", Boolean, "Neutralise cells that a spreadsheet would run"),
-        key("output", TEXTS, "What clients may ask for; only the backend's own format is supported yet"),
+        key("csv_safe", Boolean, "Neutralise CSV cells that a spreadsheet would run as formulas"),
+        key("csv_header", Choice(&["name", "title"]), "What a CSV header calls the columns; default name"),
+        key(
+            "output",
+            List(&Choice(&["json", "ndjson", "csv", "xml", "opaque"])),
+            "What clients may ask for, the first being the default; default: as the backend sends; xml and opaque only where it sends them",
+        ),
+    ],
+};
+
+pub(super) static CURSOR: TableSpec = TableSpec {
+    name: "a cursor",
+    keys: &[
+        key("response", Pointer, "The member of the answer"),
+        key("parameter", Text, "Where clients send it back: NAME, form:NAME, json:/POINTER"),
+    ],
+};
+
+pub(super) static TOTAL_ROWS: TableSpec = TableSpec {
+    name: "total_rows",
+    keys: &[
+        key("column", Name, "The column of the catalogue that tells; asked for"),
+        key("equals", Any, "What stands there in such a row"),
     ],
 };
 

@@ -110,7 +110,7 @@ impl Reader<'_> {
             let known =
                 if known.len() > 2 { format!("one of {}", known.join(", ")) } else { known.join(" or ") };
             let near = near::nearest(text, words.iter().map(|(word, _)| *word));
-            let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+            let hint = near.map(|near| format!("did you mean \"{}\"?", near.escape_debug()));
             let at = self.at(item);
             let message = format!("expected {known}, found {}", quoted(text));
             self.problems.error_with(at, message, hint);

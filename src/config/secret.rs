@@ -1,6 +1,6 @@
 //! What must never be printed: which texts of a config are secrets, and how they are blotted out.
 //!
-//! Secret are the values of `hash`, of `headers` and of `query`; those of keys that no table has, which
+//! Secret are the values of `hash`, `seal_key`, `headers` and `query`; those of keys that no table has, which
 //! may be one of these misspelt; URLs that hold more than a place; and anything that looks like a token,
 //! wherever it stands. Each of their characters becomes `*`.
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Keys whose values are secret, at any depth below.
-const SECRET_KEYS: [&str; 3] = ["hash", "headers", "query"];
+const SECRET_KEYS: [&str; 4] = ["hash", "headers", "query", "seal_key"];
 /// Keys of URLs, which should hold no more than a place.
 const URL_KEYS: [&str; 2] = ["url", "urls"];
 
@@ -185,6 +185,9 @@ mod tests {
             ("[backends.a]", "http2 = true", "http2 = ****"),
             ("[[affiliates.a.tokens]]", "token = \"s\"", "token = ***"),
             ("[server]", "seal_key = \"s\"", "seal_key = ***"),
+            ("[server]", "seal_key = { file = \"s\" }", "seal_key = { file = \"s\" }"),
+            ("[server]", "seal_key = { fiel = \"s\" }", "seal_key = { fiel = *** }"),
+            ("[server]", "seal_key = [\"s\"]", "seal_key = [***]"),
             ("[bakcends.a]", "url = \"s\"", "url = ***"),
         ];
         for (table, text, expected) in cases {

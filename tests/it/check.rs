@@ -193,10 +193,7 @@ fn what_comes_later_is_refused_not_ignored() {
         ("[admin]\n",          "[log]\naudit = \"audit.jsonl\"\n[admin]\n"),
         ("[backends.legacy]\n", "[backends.legacy]\nmax_in_flight = 2\n"),
         ("[backends.legacy]\n", "[backends.legacy]\nhttp2 = true\n"),
-        ("rows = \"/rows\"\n", "rows = \"/rows\"\nscope_column = \"affiliate_id\"\n"),
-        ("rows = \"/rows\"\n", "rows = \"/rows\"\nshape = \"bare\"\n"),
-        ("format = \"json\"",  "format = \"xml\""),
-        ("rows = \"/rows\"\n", "rows = \"/rows\"\noutput = [\"json\", \"csv\"]\n"),
+        ("[roles.standard]",   "[reports.leads.cache]\nttl = \"30s\"\n[roles.standard]"),
         ("role = \"standard\"", "role = \"standard\"\nrate_limit = \"5/min\""),
     ];
     for (from, to) in cases {

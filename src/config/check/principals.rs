@@ -171,6 +171,16 @@ fn check_reports(
                     );
                     checker.problems.error(raw.mark, message);
                 }
+                let checked = report.response.rows.scope_column.is_some();
+                let sees_nothing =
+                    matches!(&principal.scope, ScopeGrant::Ids(ids) if ids.iter().next().is_none());
+                if checked && sees_nothing && sound {
+                    let message = format!(
+                        "`{}` may call the report `{}`, whose `scope_column` tells whose a row is, and has no `scope`",
+                        principal.id, report.name
+                    );
+                    checker.problems.error(raw.mark, message);
+                }
             }
             ScopeRule::Slots(_) => {
                 let ScopeGrant::Ids(own) = &principal.scope else { continue };

@@ -173,7 +173,7 @@ fn secrets<N: PartialEq, V>(
 }
 
 /// Reads a secret: a literal, `{ env = "NAME" }` or `{ file = "PATH" }`. No message shows its value.
-fn secret(reader: &mut Reader<'_>, item: Item<'_>) -> Option<String> {
+pub(super) fn secret(reader: &mut Reader<'_>, item: Item<'_>) -> Option<String> {
     if let DeValue::String(text) = item.get_ref() {
         return Some(text.clone().into_owned());
     }

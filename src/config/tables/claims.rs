@@ -273,8 +273,10 @@ fn column_targets(slot: &ColumnSlot, all: &Catalogue) -> Vec<Target> {
     };
     match style {
         ListStyle::Flags { prefix, .. } => {
-            let columns = slot.takes.iter().filter_map(|at| all.get(*at));
-            columns.map(|column| target(&format!("{prefix}{}", column.request))).collect()
+            let taken: Vec<_> =
+                slot.takes.iter().filter_map(|at| all.get(*at)).map(|column| &*column.request).collect();
+            let hidden = slot.hidden.iter().map(|name| &**name).filter(|name| !taken.contains(name));
+            taken.iter().copied().chain(hidden).map(|name| target(&format!("{prefix}{name}"))).collect()
         }
         ListStyle::Csv { .. } | ListStyle::Repeat | ListStyle::Brackets => vec![target(name)],
     }

@@ -45,11 +45,22 @@ const STYLES: [(&str, Style); 6] = [
     ("objects", Style::Objects),
 ];
 
-/// Reads the places of columns, and divides the catalogue between them.
+/// A column that is asked for besides the granted ones.
+pub(super) struct Hidden {
+    /// As the backend calls it in requests.
+    pub(super) name: Box<str>,
+    /// The same of the catalogue; `None` when it is not there.
+    pub(super) column: Option<ColumnIndex>,
+    /// Where it is named.
+    pub(super) mark: Mark,
+}
+
+/// Reads the places of columns, and divides the catalogue and `hidden` between them.
 pub(super) fn columns(
     reader: &mut Reader<'_>,
     item: Item<'_>,
     catalogue: &Catalogue,
+    hidden: &[Hidden],
 ) -> Vec<Marked<ColumnSlot>> {
     let (slots, sound) = reader.sound(|reader| grouped_places(reader, item, catalogue));
     let grouped: HashSet<&str> = slots.iter().filter_map(|(group, ..)| group.as_deref()).collect();
@@ -66,16 +77,23 @@ pub(super) fn columns(
         let taken = catalogue.iter().filter(|(_, column)| in_group(column, &grouped) == group.as_deref());
         taken.map(|(at, _)| at).collect()
     };
+    let rest = slots.iter().position(|(group, ..)| group.is_none());
+    let takes: Vec<_> = slots.iter().map(|(group, ..)| takes(group)).collect();
+    let asked_at = |hidden: &Hidden| {
+        let taken = hidden.column.and_then(|column| takes.iter().position(|taken| taken.contains(&column)));
+        taken.or(rest).or(takes.len().checked_sub(1))
+    };
     let slots: Vec<_> = slots
         .iter()
-        .map(|(group, mark, place)| Marked {
-            value: ColumnSlot { place: place.clone(), takes: takes(group), hidden: Box::default() },
-            mark: *mark,
+        .zip(&takes)
+        .enumerate()
+        .map(|(at, ((_, mark, place), takes))| {
+            let hidden: Vec<_> = hidden.iter().filter(|hidden| asked_at(hidden) == Some(at)).collect();
+            check_column_names(reader, place, *mark, takes, &hidden, catalogue);
+            let hidden = hidden.into_iter().map(|hidden| hidden.name.clone()).collect();
+            Marked { value: ColumnSlot { place: place.clone(), takes: takes.clone(), hidden }, mark: *mark }
         })
         .collect();
-    for slot in &slots {
-        check_column_names(reader, slot, catalogue);
-    }
     slots
 }
 
@@ -440,24 +458,34 @@ fn refuse_foreign_keys(reader: &mut Reader<'_>, fields: &Fields<'_>, part: In, s
 }
 
 /// Refuses columns whose request name the place could not hold.
-fn check_column_names(reader: &mut Reader<'_>, slot: &Marked<ColumnSlot>, catalogue: &Catalogue) {
-    let separator = match &slot.value.place {
+fn check_column_names(
+    reader: &mut Reader<'_>,
+    place: &ColumnPlace,
+    mark: Mark,
+    takes: &[ColumnIndex],
+    hidden: &[&Hidden],
+    catalogue: &Catalogue,
+) {
+    let separator = match place {
         ColumnPlace::Query { style: ListStyle::Csv { separator }, .. }
         | ColumnPlace::Form { style: ListStyle::Csv { separator }, .. }
         | ColumnPlace::Json { style: JsonListStyle::Csv { separator }, .. } => &**separator,
         ColumnPlace::Header { .. } => ",",
         ColumnPlace::Query { .. } | ColumnPlace::Form { .. } | ColumnPlace::Json { .. } => return,
     };
-    let in_header = matches!(slot.value.place, ColumnPlace::Header { .. });
-    for column in slot.value.takes.iter().filter_map(|at| catalogue.get(*at)) {
-        let visible = column.request.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
-        if column.request.contains(separator) || (in_header && !visible) {
-            let message = format!(
-                "the request name {} of column `{}` holds what separates columns here, or cannot stand in a header",
-                quoted(&column.request),
-                column.name
-            );
-            reader.problems.error(slot.mark, message);
-        }
+    let in_header = matches!(place, ColumnPlace::Header { .. });
+    let fits = |name: &str| {
+        let visible = name.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+        !name.contains(separator) && (!in_header || visible)
+    };
+    const REASON: &str = "holds what separates columns here, or cannot stand in a header";
+    for column in takes.iter().filter_map(|at| catalogue.get(*at)).filter(|column| !fits(&column.request)) {
+        let name = quoted(&column.request);
+        reader.problems.error(mark, format!("the request name {name} of column `{}` {REASON}", column.name));
+    }
+    // Those of the catalogue were looked at.
+    for hidden in hidden.iter().filter(|hidden| hidden.column.is_none() && !fits(&hidden.name)) {
+        let message = format!("{} is asked for in `columns`, and {REASON}", quoted(&hidden.name));
+        reader.problems.error(hidden.mark, message);
     }
 }

@@ -52,8 +52,11 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let has_catalogue = sound && !catalogue.is_empty();
     let answers = response::read(reader, &fields, &catalogue);
     let Request { dialect, ids, claims } =
-        request::read(reader, &fields, &catalogue, &backend_path, &answers.pass_request);
+        request::read(reader, &fields, &catalogue, &backend_path, &answers);
     let (methods, backend_method) = methods(reader, &fields, dialect.body);
+    if let Some(at) = answers.links.filter(|_| !methods.get) {
+        reader.problems.error(at, "`links` are followed with GET, which is not in `methods`");
+    }
     let report = Report {
         name,
         title,
@@ -65,7 +68,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         backend_method,
         catalogue,
         request: dialect,
-        output: [answers.dialect.format.own_output()].into(),
+        output: answers.output,
         response: answers.dialect,
         pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,

@@ -1,7 +1,8 @@
 //! `[reports.NAME.request]`: how the backend's requests are written, and what clients may send.
 
 use super::claims::Target;
-use super::places;
+use super::places::{self, Hidden};
+use super::response::Answers;
 use super::{Entry, Fields, Item, Reader, parameter, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
@@ -11,7 +12,6 @@ use crate::domain::dialect::{
     ScopeRule, ScopeSlot, SortSlot,
 };
 use crate::domain::template::{JsonTemplate, Template};
-use http::HeaderName;
 use toml::de::DeValue;
 
 pub(in crate::config) use super::claims::Claims;
@@ -68,13 +68,15 @@ pub(super) fn read(
     report: &Fields<'_>,
     catalogue: &Catalogue,
     backend_path: &Template,
-    passed: &[Marked<HeaderName>],
+    answers: &Answers,
 ) -> Request {
     let request = report.read("request", |item| reader.fields(item, &super::keys::REQUEST));
     let fields = request.as_ref();
     let get = |key: &str| fields.and_then(|fields| fields.get(key));
-    let columns = get("columns").map(|item| places::columns(reader, item, catalogue)).unwrap_or_default();
-    let ask = get("ask").map(|item| places::columns(reader, item, catalogue));
+    let hidden = hidden(catalogue, answers);
+    let columns = get("columns").map(|item| places::columns(reader, item, catalogue, &hidden));
+    let columns = columns.unwrap_or_default();
+    let ask = get("ask").map(|item| places::columns(reader, item, catalogue, &[]));
     let path_mark = report.get("backend_path").map_or(report.at, |item| reader.at(item));
     let (scope, scope_slots, mut ids) = places::scope(reader, fields, report, backend_path.has_scope());
     let sort = get("sort").map(|item| places::sort(reader, item)).unwrap_or_default();
@@ -98,7 +100,8 @@ pub(super) fn read(
         let takes = catalogue.iter().map(|(at, _)| at).collect();
         vec![Marked { value: ColumnSlot { place, takes, hidden: Box::default() }, mark }]
     };
-    let ask = ask.unwrap_or_else(|| if columns.is_empty() { default_ask() } else { columns.clone() });
+    let ask =
+        ask.unwrap_or_else(|| if columns.is_empty() { default_ask() } else { without_hidden(&columns) });
 
     let mut claims = Claims::default();
     claims.columns(&columns, &ask, catalogue);
@@ -107,14 +110,20 @@ pub(super) fn read(
     if let Some(name) = &output_parameter {
         claims.client("output_parameter", Target::query(&name.value), name.mark);
     }
-    for name in passed {
+    for (cursor, mark) in answers.dialect.cursors().iter().zip(&answers.cursors) {
+        claims.both("cursors", &Target::of(&cursor.parameter), *mark);
+    }
+    for name in &answers.pass_request {
         claims.both("pass_headers", &Target::header(&name.value), name.mark);
     }
     claims.check(reader, &forbid);
 
     let body = body(reader, fields, &claims);
     check_scope_texts(reader, &set, &scope, &mut ids);
-    check_column_texts(reader, path_mark, backend_path, &set, catalogue, &column_quote);
+    check_scope_column(reader, get("scope"), answers);
+    let in_text =
+        check_column_texts(reader, path_mark, backend_path, &set, catalogue, &hidden, &column_quote);
+    let is_asked = !columns.is_empty() || in_text;
     let dialect = RequestDialect {
         body,
         columns: values(columns),
@@ -130,9 +139,43 @@ pub(super) fn read(
         on_extra_columns,
         on_unknown_parameter,
         column_quote,
-        hidden: Box::default(),
+        hidden: hidden.into_iter().filter(|_| is_asked).map(|hidden| hidden.name).collect(),
     };
     Request { dialect, ids, claims }
+}
+
+/// What is asked for besides the granted columns, so that rows can be told apart.
+fn hidden(catalogue: &Catalogue, answers: &Answers) -> Vec<Hidden> {
+    let rules = &answers.dialect.rows;
+    let scope = rules.scope_column.as_deref().zip(answers.scope_column).map(|(response, mark)| {
+        let known = catalogue.iter().find(|(_, column)| *column.response == *response);
+        let name = known.map_or(response, |(_, column)| &column.request).into();
+        Hidden { name, column: known.map(|(at, _)| at), mark }
+    });
+    let total = rules.total_rows.as_ref().zip(answers.total_rows).and_then(|(total, mark)| {
+        let name = catalogue.get(total.column)?.request.clone();
+        Some(Hidden { name, column: Some(total.column), mark })
+    });
+    let mut hidden: Vec<_> = scope.into_iter().chain(total).collect();
+    hidden.dedup_by(|second, first| second.name == first.name);
+    hidden
+}
+
+/// The places of a client's own selection, which names nothing but granted columns.
+fn without_hidden(columns: &[Marked<ColumnSlot>]) -> Vec<Marked<ColumnSlot>> {
+    let plain = |slot: &Marked<ColumnSlot>| {
+        let ColumnSlot { place, takes, .. } = slot.value.clone();
+        Marked { value: ColumnSlot { place, takes, hidden: Box::default() }, mark: slot.mark }
+    };
+    columns.iter().map(plain).collect()
+}
+
+/// Refuses a scope column where rows belong to nobody.
+fn check_scope_column(reader: &mut Reader<'_>, scope: Option<Item<'_>>, answers: &Answers) {
+    let public = scope.is_some_and(|item| item.get_ref().as_str() == Some("public"));
+    if let Some(at) = answers.scope_column.filter(|_| public) {
+        reader.problems.error(at, "the report's `scope` is \"public\", so its rows are nobody's");
+    }
 }
 
 fn output_parameter(reader: &mut Reader<'_>, item: Option<Item<'_>>, at: Mark) -> Option<Marked<Box<str>>> {
@@ -300,18 +343,19 @@ fn check_scope_texts(reader: &mut Reader<'_>, set: &[Marked<Fixed>], scope: &Sco
     }
 }
 
-/// Refuses column names that could break out of a `{columns}`.
+/// Refuses column names that could break out of a `{columns}`; tells whether there is one.
 fn check_column_texts(
     reader: &mut Reader<'_>,
     path_mark: Mark,
     backend_path: &Template,
     set: &[Marked<Fixed>],
     catalogue: &Catalogue,
+    hidden: &[Hidden],
     quote: &str,
-) {
+) -> bool {
     let in_set = set.iter().find(|fixed| holds(&fixed.value, &Template::has_columns)).map(|fixed| fixed.mark);
     let in_path = backend_path.has_columns().then_some(path_mark);
-    let Some(at) = in_path.or(in_set) else { return };
+    let Some(at) = in_path.or(in_set) else { return false };
     let plain = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     // Between quotes more is harmless, but never what ends them.
     let inside_quotes = |c: char| !quote.contains(c) && !"\\,;'\"`".contains(c) && !c.is_control();
@@ -324,9 +368,16 @@ fn check_column_texts(
         );
         reader.problems.error(at, message);
     }
+    for hidden in hidden.iter().filter(|hidden| hidden.column.is_none() && !hidden.name.chars().all(fits)) {
+        let name = quoted(&hidden.name);
+        reader
+            .problems
+            .error(hidden.mark, format!("{name} is asked for, and could break out of {{columns}}"));
+    }
     if in_path.is_some() && !quote.chars().all(|c| plain(c) || c == '\'') {
         reader.problems.error(path_mark, "`column_quote` cannot stand in a path");
     }
+    true
 }
 
 /// The place of a scope for clients and backend.

@@ -1,12 +1,13 @@
 //! `[server]`, `[reload]`, `[admin]` and `[log]`: only in the main file.
 
 use super::address;
+use super::backend::secret;
 use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
 use crate::domain::address::AddressRanges;
 use crate::domain::spelling::{fold, fold_header};
-use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, Settings, TokenPlace};
+use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenPlace};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -104,12 +105,23 @@ impl RawSettings {
         settings.drain_delay = read.unwrap_or(settings.drain_delay);
         let read = fields.read("shutdown_grace", |item| reader.duration(item, least));
         settings.shutdown_grace = read.unwrap_or(settings.shutdown_grace);
+        settings.seal_key = fields.read("seal_key", |item| seal_key(reader, item));
         let grace = fields.get("shutdown_grace").map(|item| reader.at(item));
         self.grace = Some(grace.unwrap_or(fields.at));
         if let Some(fields) = fields.read("limits", |item| reader.fields(item, &keys::LIMITS)) {
             read_limits(reader, &fields, &mut settings.limits);
         }
     }
+}
+
+fn seal_key(reader: &mut Reader<'_>, item: Item<'_>) -> Option<SealKey> {
+    let key = SealKey::new(secret(reader, item)?.as_bytes());
+    if key.is_none() {
+        let least = SealKey::MIN_BYTES;
+        reader
+            .error(item, format!("a seal key has at least {least} bytes; `openssl rand -hex 32` makes one"));
+    }
+    key
 }
 
 /// Refuses that clients put their tokens where proxies name the client.

@@ -96,11 +96,10 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "17:6: unknown key `clicks` (a column whose name holds a dot stands in quotes)",
         "19:1: columns `country` and `y` have the same `response`, or one inside the other's",
     ]),
-    ("rows = \"/rows\"", "rows = \"/rows\"\nkeep = [\"/rows/x\", \"\"]\noutput = [\"csv\"]\nformat = \"xml\"\nheader = \"first\"", &[
+    ("rows = \"/rows\"", "rows = \"/rows\"\nkeep = [\"/rows/x\", \"\"]\noutput = [\"csv\"]\nheader = \"first\"", &[
         "25:9: `keep` and `rows` stand at one place, or one inside the other",
         "25:20: `keep` and `rows` stand at one place, or one inside the other",
-        "27:10: xml answers are not supported yet",
-        "28:10: `header` is for row = \"array\" only",
+        "27:10: `header` is for row = \"array\" only",
         "25:9: warning: `/rows/x` passes unfiltered",
         "25:20: warning: \"\" passes unfiltered",
     ]),
@@ -246,7 +245,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nheader = \"columns\"\nshape = \"bare\"\npass_headers = { request = [\"Cookie\"], response = [\"set-cookie\", \"connection\"] }\ndelimiter = \";\"", &[
         "26:10: `columns`: expected \"first\" or a JSON Pointer such as /columns",
-        "27:9: anything other than \"same\" is not supported yet",
         "28:29: `Cookie`: this header never reaches the backend",
         "28:52: `set-cookie`: this header never reaches the client as the backend sends it",
         "28:66: `connection`: this header frames the message or is set by the gate itself",
