@@ -1,5 +1,6 @@
 //! Whole configs, from files to policy.
 
+mod answer_mistakes;
 mod answers;
 mod claims;
 mod damaged;
