@@ -13,6 +13,7 @@ mod output;
 mod rows;
 #[cfg(test)]
 mod testing;
+mod xml;
 
 use crate::domain::column::{Catalogue, View};
 use crate::domain::dialect::{OutputFormat, ResponseDialect, ResponseFormat};
@@ -23,6 +24,7 @@ use json::{JsonFilter, JsonPlan};
 use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
+use xml::{XmlFilter, XmlPlan};
 
 /// Why an answer cannot be passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,7 @@ pub struct FilterPlan(Plan);
 enum Plan {
     Json(Arc<JsonPlan>),
     Csv(Arc<CsvPlan>),
+    Xml(Arc<XmlPlan>),
     Opaque,
 }
 
@@ -129,8 +132,8 @@ impl FilterPlan {
         Self(match &dialect.format {
             ResponseFormat::Json(json) => Plan::Json(Arc::new(JsonPlan::new(json, dialect, catalogue, view))),
             ResponseFormat::Csv(csv) => Plan::Csv(Arc::new(CsvPlan::new(csv, dialect, catalogue, view))),
-            // Refused by `config` until it can be read.
-            ResponseFormat::Xml(_) | ResponseFormat::Opaque => Plan::Opaque,
+            ResponseFormat::Xml(xml) => Plan::Xml(Arc::new(XmlPlan::new(xml, dialect, catalogue, view))),
+            ResponseFormat::Opaque => Plan::Opaque,
         })
     }
 }
@@ -144,6 +147,7 @@ pub struct Filter {
 enum Format {
     Json(Box<JsonFilter>),
     Csv(Box<CsvFilter>),
+    Xml(Box<XmlFilter>),
     Opaque,
 }
 
@@ -154,6 +158,7 @@ impl Filter {
         let format = match &plan.0 {
             Plan::Json(plan) => Format::Json(Box::new(JsonFilter::new(Arc::clone(plan), Arc::clone(terms)))),
             Plan::Csv(plan) => Format::Csv(Box::new(CsvFilter::new(Arc::clone(plan), Arc::clone(terms)))),
+            Plan::Xml(plan) => Format::Xml(Box::new(XmlFilter::new(Arc::clone(plan), Arc::clone(terms)))),
             Plan::Opaque => Format::Opaque,
         };
         Self { format, failure: None }
@@ -173,6 +178,7 @@ impl Filter {
         self.run(out, |format, out| match format {
             Format::Json(json) => json.push(input, out),
             Format::Csv(csv) => csv.push(input, out),
+            Format::Xml(xml) => xml.push(input, out),
             Format::Opaque => {
                 out.extend_from_slice(input);
                 Ok(())
@@ -188,6 +194,7 @@ impl Filter {
         self.run(out, |format, out| match format {
             Format::Json(json) => json.finish(out),
             Format::Csv(csv) => csv.finish(ending, out),
+            Format::Xml(xml) => xml.finish(out),
             Format::Opaque => Ok(()),
         })
     }
@@ -198,6 +205,7 @@ impl Filter {
         let removed = match &self.format {
             Format::Json(json) => json.columns_removed(),
             Format::Csv(csv) => csv.columns_removed(),
+            Format::Xml(xml) => xml.columns_removed(),
             Format::Opaque => 0,
         };
         u64::try_from(removed).unwrap_or(u64::MAX)
@@ -209,6 +217,7 @@ impl Filter {
         match &self.format {
             Format::Json(json) => json.foreign_rows(),
             Format::Csv(csv) => csv.foreign_rows(),
+            Format::Xml(xml) => xml.foreign_rows(),
             Format::Opaque => 0,
         }
     }
@@ -219,6 +228,7 @@ impl Filter {
         match &self.format {
             Format::Json(json) => json.removed_names(),
             Format::Csv(csv) => csv.removed_names(),
+            Format::Xml(xml) => xml.removed_names(),
             Format::Opaque => Vec::new(),
         }
     }
@@ -229,6 +239,7 @@ impl Filter {
         match &self.format {
             Format::Json(json) => json.missing_columns(),
             Format::Csv(csv) => csv.missing_columns(),
+            Format::Xml(xml) => xml.missing_columns(),
             Format::Opaque => Vec::new(),
         }
     }

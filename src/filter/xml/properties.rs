@@ -1,0 +1,1 @@
+//! Whatever a backend sends, in whatever pieces: only granted cells leave.
