@@ -7,7 +7,8 @@
 //!
 //! Elements nest at most 64 deep. A column may stand once in a row, as an attribute or as an element.
 //! Elements on the way to the rows leave with their names and the namespaces that they declare, and
-//! nothing else; so do rows, which keep their own name.
+//! nothing else; so do rows, which keep their own name. Namespaces that a granted element
+//! declares leave with it, since what stands inside may use their prefixes.
 
 mod columns;
 mod envelope;
@@ -356,11 +357,13 @@ impl Walk {
     fn judge_element(&mut self, text: &[u8], at: usize) -> Scan<()> {
         let (from, is_empty) = scan::attributes(text, at, &mut self.attributes)?;
         let mut end = from;
-        while !is_empty {
-            match scan::token(text, end)? {
-                (Token::Close, _) => break,
-                (Token::Open, _) => return Err(Stop::Failed(FilterError::Refused)),
-                (Token::Text | Token::Data | Token::Aside, next) => end = next,
+        if !is_empty {
+            loop {
+                match scan::token(text, end)? {
+                    (Token::Close, _) => break,
+                    (Token::Open, _) => return Err(Stop::Failed(FilterError::Refused)),
+                    (Token::Text | Token::Data | Token::Aside, next) => end = next,
+                }
             }
         }
         if end - from > MAX_UNIT {
