@@ -306,7 +306,7 @@ pub(super) static COLUMN: TableSpec = TableSpec {
         key(
             "response",
             Text,
-            "The backend's name in answers; dots step into JSON objects; default: the column's name",
+            "The backend's name in answers; dots step into nested objects or elements; default: the column's name",
         ),
         key("group", Text, "Picks where the column is asked for"),
     ],

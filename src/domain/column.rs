@@ -13,7 +13,7 @@ pub struct Column {
     pub title: Option<Box<str>>,
     /// What the backend calls it in requests.
     pub request: Box<str>,
-    /// What the backend calls it in answers; in JSON, dots step into nested objects.
+    /// What the backend calls it in answers; in JSON and XML, dots step into nested objects and elements.
     pub response: Box<str>,
     /// The group (`dimension`, `measure`, …) that picks where it is asked for.
     pub group: Option<Box<str>>,
