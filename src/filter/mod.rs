@@ -4,6 +4,7 @@
 //! requests, principals or sockets. Memory does not grow with the body; nothing that
 //! was not parsed passes.
 
+pub mod coding;
 mod csv;
 mod escape;
 pub mod headers;
