@@ -1,5 +1,6 @@
 //! Whether the holder may have the report, in the wanted format, with the body it sends.
 
+use super::coding::content_coding;
 use super::denial::Denial;
 use super::find_report::{check_method, find_report};
 use super::framing::plain_number;
@@ -41,6 +42,7 @@ pub fn authorize<'p>(
         seal_key: policy.settings.seal_key.as_ref(),
         client,
         output,
+        coding: content_coding(&report.response.compress, head.headers),
         body,
         max_body,
     })

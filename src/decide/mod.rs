@@ -7,6 +7,7 @@
 
 mod authenticate;
 mod authorize;
+mod coding;
 mod denial;
 mod find_report;
 #[cfg(test)]
@@ -23,7 +24,7 @@ pub use denial::{Denial, Extra};
 pub use framing::check_framing;
 
 use crate::domain::column::View;
-use crate::domain::dialect::{BodyKind, OutputFormat};
+use crate::domain::dialect::{BodyKind, ContentCoding, OutputFormat};
 use crate::domain::names::{PrincipalId, ReportName, TokenId};
 use crate::domain::time::Timestamp;
 use crate::policy::{
@@ -106,6 +107,7 @@ pub struct Permit<'p> {
     seal_key: Option<&'p SealKey>,
     client: ClientAddr,
     output: OutputFormat,
+    coding: Option<ContentCoding>,
     body: BodyKind,
     max_body: usize,
 }
@@ -199,6 +201,12 @@ impl<'p> Permit<'p> {
     #[must_use]
     pub fn output(&self) -> OutputFormat {
         self.output
+    }
+
+    /// What the client's answer may be compressed with; `None` leaves it as it is.
+    #[must_use]
+    pub fn coding(&self) -> Option<ContentCoding> {
+        self.coding
     }
 }
 
