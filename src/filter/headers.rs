@@ -1,11 +1,15 @@
-//! The head of a backend's answer: what its status means, which headers pass, whether its body can be read.
+//! The head of a backend's answer: what its status means, which headers pass, how its body is read;
+//! and what the head of ours says of its body.
 //!
 //! Headers pass by allow-list; what describes a body that was cut, or one connection only,
 //! passes under no list.
 
+use super::coding::Coding;
 use super::{FilterError, Violation};
 use crate::domain::code::Code;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use crate::domain::dialect::{CsvDialect, OutputFormat, ResponseDialect, ResponseFormat};
+use crate::domain::names::ReportName;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// A success of the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +47,38 @@ pub enum Ending {
     Closed,
 }
 
-/// Whether the body can be read, being neither compressed nor of two lengths, and how its end is told.
+/// How a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Framing {
+    /// How its end is told.
+    pub ending: Ending,
+    /// What it is to be decoded from; `None` when it is plain.
+    pub coding: Option<Coding>,
+}
+
+/// How the body is read.
 ///
 /// # Errors
-/// When it has a `Content-Encoding` other than identity, a `Transfer-Encoding` other than chunked, or
-/// both a length and a transfer encoding (HTTP programs disagree about which counts).
-pub fn check_body(head: &HeaderMap) -> Result<Ending, FilterError> {
-    let mut encodings = head
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','));
-    if encodings.any(|word| !word.trim_ascii().eq_ignore_ascii_case(b"identity")) {
-        return Err(FilterError::Invalid(Violation::Coding, "the body is compressed"));
+/// When it has more than one content coding or one that is not known, a `Transfer-Encoding` other than
+/// chunked, or both a length and a transfer encoding (HTTP programs disagree about which counts).
+pub fn check_body(head: &HeaderMap) -> Result<Framing, FilterError> {
+    Ok(Framing { ending: ending(head)?, coding: coding(head)? })
+}
+
+/// The one content coding (RFC 9110 section 8.4), `identity` being none.
+fn coding(head: &HeaderMap) -> Result<Option<Coding>, FilterError> {
+    let lines = head.get_all(header::CONTENT_ENCODING).iter();
+    let words = lines.flat_map(|value| value.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii);
+    let mut codings = words.filter(|word| !word.eq_ignore_ascii_case(b"identity"));
+    let Some(first) = codings.next() else { return Ok(None) };
+    if codings.next().is_some() {
+        return Err(FilterError::Invalid(Violation::Coding, "the body is coded more than once"));
     }
+    let unknown = FilterError::Invalid(Violation::Coding, "the body has an unknown content coding");
+    Coding::named(first).map(Some).ok_or(unknown)
+}
+
+fn ending(head: &HeaderMap) -> Result<Ending, FilterError> {
     let mut codings = head.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) if head.contains_key(header::CONTENT_LENGTH) => Ok(Ending::Framed),
@@ -71,33 +94,33 @@ pub fn check_body(head: &HeaderMap) -> Result<Ending, FilterError> {
     }
 }
 
-/// Whether the body passes as it is.
+/// What becomes of the body on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     /// It is cut.
     Filtered,
+    /// It is cut, and leaves in another format than the backend's.
+    Converted,
     /// It is relayed.
     Opaque,
+    /// It is relayed, but not the bytes that the backend sent: decoded, encoded, or none.
+    Recoded,
 }
 
 /// Appends the backend's headers that may reach the client to `to`: the fixed list and those named by `extra`.
 pub fn pass_headers(from: &HeaderMap, extra: &[HeaderName], body: Body, to: &mut HeaderMap) {
-    let fixed: &[_] = match body {
-        Body::Filtered => &[header::CONTENT_LANGUAGE],
-        Body::Opaque => &[
-            header::CONTENT_LANGUAGE,
-            header::CONTENT_TYPE,
-            header::LAST_MODIFIED,
-            header::ETAG,
-            header::CONTENT_DISPOSITION,
-        ],
+    let (fixed, barred): (&[_], &[&[&str]]) = match body {
+        Body::Filtered => (FIXED, &[OF_THE_BYTES, OF_THE_WHOLE_BODY]),
+        Body::Converted => (FIXED, &[OF_THE_BYTES, OF_THE_WHOLE_BODY, OF_THE_FORMAT]),
+        Body::Opaque => (FIXED_OPAQUE, &[]),
+        Body::Recoded => (FIXED_OPAQUE, &[OF_THE_BYTES]),
     };
     for (name, value) in from {
         if !fixed.contains(name) && !extra.contains(name) {
             continue;
         }
-        let barred = HOP_BY_HOP.contains(&name.as_str())
-            || (body == Body::Filtered && OF_THE_WHOLE_BODY.contains(&name.as_str()))
+        let barred = ALWAYS_BARRED.contains(&name.as_str())
+            || barred.iter().any(|list| list.contains(&name.as_str()))
             || is_connection_option(from, name);
         if !barred {
             to.append(name, value.clone());
@@ -105,10 +128,24 @@ pub fn pass_headers(from: &HeaderMap, extra: &[HeaderName], body: Body, to: &mut
     }
 }
 
-/// Of one connection, not of the answer (RFC 9110 section 7.6.1); and how long the body is, which our own connection tells.
-const HOP_BY_HOP: &[&str] = &[
+const FIXED: &[HeaderName] = &[header::CONTENT_LANGUAGE];
+
+const FIXED_OPAQUE: &[HeaderName] = &[
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::LAST_MODIFIED,
+    header::ETAG,
+    header::CONTENT_DISPOSITION,
+];
+
+/// Of one connection, not of the answer (RFC 9110 section 7.6.1); how long the body is and how it is coded, which
+/// our own connection tells; and parts of bodies, which the gate never asks for.
+const ALWAYS_BARRED: &[&str] = &[
+    "accept-ranges",
     "connection",
+    "content-encoding",
     "content-length",
+    "content-range",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
@@ -119,18 +156,86 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
+/// True only of the very bytes that the backend sent.
+const OF_THE_BYTES: &[&str] = &["content-digest", "content-md5", "digest", "etag", "repr-digest"];
+
 /// True only of the body before it was cut, or set by the gate for the body that it sends.
-const OF_THE_WHOLE_BODY: &[&str] = &[
-    "accept-ranges",
-    "content-digest",
-    "content-encoding",
-    "content-md5",
-    "content-range",
-    "content-type",
-    "digest",
-    "etag",
-    "repr-digest",
-];
+const OF_THE_WHOLE_BODY: &[&str] = &["content-type", "last-modified"];
+
+/// True only of the body in the backend's own format: it may name a file.
+const OF_THE_FORMAT: &[&str] = &["content-disposition"];
+
+/// What the head of an answer says of its body, whatever the backend's says.
+#[derive(Debug, Clone)]
+pub struct Described {
+    body: Body,
+    content_type: Option<&'static str>,
+    /// The report, and what files of its format are called by.
+    file: Option<(ReportName, &'static str)>,
+    vary: Option<&'static str>,
+}
+
+impl Described {
+    /// An answer of that report in the format `chosen` of those on `offer`.
+    #[must_use]
+    pub fn new(
+        report: &ReportName,
+        dialect: &ResponseDialect,
+        offer: &[OutputFormat],
+        chosen: OutputFormat,
+    ) -> Self {
+        let by_tabs = matches!(dialect.format, ResponseFormat::Csv(CsvDialect { delimiter: b'\t' }));
+        let (content_type, extension) = match chosen {
+            OutputFormat::Csv if by_tabs => (Some(TSV), Some("tsv")),
+            OutputFormat::Csv => (Some("text/csv; charset=utf-8"), Some("csv")),
+            OutputFormat::Json | OutputFormat::Ndjson | OutputFormat::Xml | OutputFormat::Opaque => {
+                (chosen.media_type(), None)
+            }
+        };
+        let body = match chosen {
+            OutputFormat::Opaque => Body::Opaque,
+            format if format == dialect.format.own_output() => Body::Filtered,
+            OutputFormat::Json | OutputFormat::Ndjson | OutputFormat::Csv | OutputFormat::Xml => {
+                Body::Converted
+            }
+        };
+        Self {
+            body,
+            content_type,
+            file: extension.map(|extension| (report.clone(), extension)),
+            vary: match (offer.len() > 1, dialect.compress.is_empty()) {
+                (false, true) => None,
+                (true, true) => Some("accept"),
+                (false, false) => Some("accept-encoding"),
+                (true, false) => Some("accept, accept-encoding"),
+            },
+        }
+    }
+
+    /// What becomes of the body; `same_bytes` tells whether one that is relayed leaves as the backend sent it.
+    #[must_use]
+    pub fn body(&self, same_bytes: bool) -> Body {
+        if self.body == Body::Opaque && !same_bytes { Body::Recoded } else { self.body }
+    }
+
+    /// Sets the headers that are ours to say.
+    pub fn write(&self, to: &mut HeaderMap) {
+        if let Some(content_type) = self.content_type {
+            to.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(vary) = self.vary {
+            to.insert(header::VARY, HeaderValue::from_static(vary));
+        }
+        // Names of reports need no escaping, so they always are a header's.
+        if let Some((name, extension)) = &self.file
+            && let Ok(value) = format!("attachment; filename=\"{name}.{extension}\"").try_into()
+        {
+            to.insert(header::CONTENT_DISPOSITION, value);
+        }
+    }
+}
+
+const TSV: &str = "text/tab-separated-values; charset=utf-8";
 
 /// Whether `Connection` lists that header.
 fn is_connection_option(head: &HeaderMap, name: &HeaderName) -> bool {
@@ -142,6 +247,17 @@ fn is_connection_option(head: &HeaderMap, name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::dialect::{ContentCoding, JsonDialect, XmlDialect};
+    use crate::domain::pointer::Pointer;
+
+    fn xml() -> ResponseFormat {
+        ResponseFormat::Xml(XmlDialect {
+            rows: Pointer::parse("/rows/row").unwrap(),
+            also: [].into(),
+            keep: [].into(),
+            success: None,
+        })
+    }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
@@ -175,15 +291,21 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_plain_and_of_one_length() {
+    fn bodies_are_of_one_coding_and_one_length() {
         use Ending::{Closed, Framed};
+        let plain = |ending| Some(Framing { ending, coding: None });
+        let coded = |coding| Some(Framing { ending: Closed, coding: Some(coding) });
         #[rustfmt::skip]
-        let cases: [(&[_], Option<Ending>); 15] = [
-            (&[], Some(Closed)), (&[("content-length", "3")], Some(Framed)), (&[("transfer-encoding", "chunked")], Some(Framed)),
-            (&[("transfer-encoding", "Chunked")], Some(Framed)), (&[("content-encoding", "identity")], Some(Closed)),
-            (&[("content-encoding", "Identity, identity")], Some(Closed)), (&[("content-encoding", "gzip")], None),
-            (&[("content-encoding", "identity, gzip")], None), (&[("content-encoding", "identity"), ("content-encoding", "br")], None),
-            (&[("content-encoding", "")], None), (&[("content-length", "3"), ("transfer-encoding", "chunked")], None),
+        let cases: [(&[_], Option<Framing>); 22] = [
+            (&[], plain(Closed)), (&[("content-length", "3")], plain(Framed)), (&[("transfer-encoding", "chunked")], plain(Framed)),
+            (&[("transfer-encoding", "Chunked")], plain(Framed)), (&[("content-encoding", "identity")], plain(Closed)),
+            (&[("content-encoding", "Identity, identity")], plain(Closed)), (&[("content-encoding", "gzip")], coded(Coding::Gzip)),
+            (&[("content-encoding", " GZIP ")], coded(Coding::Gzip)), (&[("content-encoding", "deflate")], coded(Coding::Deflate)),
+            (&[("content-encoding", "zstd")], coded(Coding::Zstd)), (&[("content-encoding", "identity, gzip")], coded(Coding::Gzip)),
+            (&[("content-encoding", "identity"), ("content-encoding", "br")], coded(Coding::Brotli)),
+            (&[("content-encoding", "gzip, gzip")], None), (&[("content-encoding", "gzip"), ("content-encoding", "br")], None),
+            (&[("content-encoding", "compress")], None), (&[("content-encoding", "")], None), (&[("content-encoding", "gzip,")], None),
+            (&[("content-length", "3"), ("transfer-encoding", "chunked")], None),
             (&[("transfer-encoding", "gzip, chunked")], None), (&[("transfer-encoding", "identity")], None),
             (&[("transfer-encoding", "chunked, chunked")], None),
             (&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], None),
@@ -200,6 +322,8 @@ mod tests {
             ("content-language", "de"),
             ("content-language", "en"),
             ("content-length", "5"),
+            ("content-encoding", "gzip"),
+            ("accept-ranges", "bytes"),
             ("content-disposition", "attachment"),
             ("etag", "\"1\""),
             ("last-modified", "x"),
@@ -216,13 +340,17 @@ mod tests {
         let all: Vec<_> = from.keys().cloned().collect();
         let some = [HeaderName::from_static("x-total"), HeaderName::from_static("x-hop")];
         #[rustfmt::skip]
-        let cases: [(&[HeaderName], Body, &[&str]); 5] = [
-            (&[],   Body::Filtered, &["content-language"]),
-            (&some, Body::Filtered, &["content-language", "x-total"]),
-            (&all,  Body::Filtered, &["content-disposition", "content-language", "last-modified", "location", "server", "set-cookie", "x-total"]),
-            (&[],   Body::Opaque,   &["content-disposition", "content-language", "content-type", "etag", "last-modified"]),
-            (&all,  Body::Opaque,   &["content-disposition", "content-language", "content-type", "digest", "etag", "last-modified", "location",
-                                      "server", "set-cookie", "x-total"]),
+        let cases: [(&[HeaderName], Body, &[&str]); 8] = [
+            (&[],   Body::Filtered,  &["content-language"]),
+            (&some, Body::Filtered,  &["content-language", "x-total"]),
+            (&all,  Body::Filtered,  &["content-disposition", "content-language", "location", "server", "set-cookie", "x-total"]),
+            (&all,  Body::Converted, &["content-language", "location", "server", "set-cookie", "x-total"]),
+            (&[],   Body::Opaque,    &["content-disposition", "content-language", "content-type", "etag", "last-modified"]),
+            (&all,  Body::Opaque,    &["content-disposition", "content-language", "content-type", "digest", "etag", "last-modified", "location",
+                                       "server", "set-cookie", "x-total"]),
+            (&[],   Body::Recoded,   &["content-disposition", "content-language", "content-type", "last-modified"]),
+            (&all,  Body::Recoded,   &["content-disposition", "content-language", "content-type", "last-modified", "location", "server",
+                                       "set-cookie", "x-total"]),
         ];
         for (extra, body, expected) in cases {
             let mut to = headers(&[("x-request-id", "1")]);
@@ -232,6 +360,45 @@ mod tests {
             names.sort_unstable();
             assert_eq!(names, expected);
             assert_eq!(to.get_all("content-language").iter().count(), 2);
+        }
+    }
+
+    #[test]
+    fn heads_describe_the_body_that_leaves() {
+        use OutputFormat::{Csv, Json, Ndjson, Opaque, Xml};
+        let csv = |delimiter| ResponseFormat::Csv(CsvDialect { delimiter });
+        let json = || ResponseFormat::Json(JsonDialect::new(Pointer::default()));
+        let gzip: &[_] = &[ContentCoding::Gzip];
+        let file = Some("attachment; filename=\"leads.v2.csv\"");
+        let csv_type = Some("text/csv; charset=utf-8");
+        let both = Some("accept, accept-encoding");
+        #[rustfmt::skip]
+        let cases: [(_, &[_], _, &[_], _, _, _, _); 11] = [
+            // backend's        offer            chosen  compress  body             content type                    disposition  vary
+            (json(),            &[Json],         Json,   &[][..],  Body::Filtered,  Some("application/json"),       None, None),
+            (json(),            &[Json],         Json,   gzip,     Body::Filtered,  Some("application/json"),       None, Some("accept-encoding")),
+            (json(),            &[Json, Ndjson], Ndjson, &[],      Body::Converted, Some("application/x-ndjson"),   None, Some("accept")),
+            (json(),            &[Csv, Json],    Csv,    gzip,     Body::Converted, csv_type,                       file, both),
+            (csv(b','),         &[Csv],          Csv,    &[],      Body::Filtered,  csv_type,                       file, None),
+            (csv(b';'),         &[Csv],          Csv,    &[],      Body::Filtered,  csv_type,                       file, None),
+            (csv(b'\t'),        &[Csv],          Csv,    &[],      Body::Filtered,  Some(TSV),
+                                                                   Some("attachment; filename=\"leads.v2.tsv\""),              None),
+            (csv(b'\t'),        &[Csv, Json],    Json,   &[],      Body::Converted, Some("application/json"),       None, Some("accept")),
+            (ResponseFormat::Opaque, &[Opaque],  Opaque, &[],      Body::Opaque,    None,                           None, None),
+            (ResponseFormat::Opaque, &[Opaque],  Opaque, gzip,     Body::Opaque,    None,                           None, Some("accept-encoding")),
+            (xml(),             &[Xml],          Xml,    &[],      Body::Filtered,  Some("application/xml"),        None, None),
+        ];
+        for (format, offer, chosen, compress, body, content_type, disposition, vary) in cases {
+            let dialect = ResponseDialect { compress: compress.into(), ..ResponseDialect::new(format) };
+            let described = Described::new(&ReportName::parse("leads.v2").unwrap(), &dialect, offer, chosen);
+            let mut head = headers(&[]);
+            described.write(&mut head);
+            let sent = |name| head.get(name).map(|value: &HeaderValue| value.to_str().unwrap());
+            let found = (sent("content-type"), sent("content-disposition"), sent("vary"));
+            assert_eq!(found, (content_type, disposition, vary), "{offer:?} {chosen:?}");
+            assert_eq!(described.body(true), body, "{offer:?} {chosen:?}");
+            let recoded = if body == Body::Opaque { Body::Recoded } else { body };
+            assert_eq!(described.body(false), recoded, "{offer:?} {chosen:?}");
         }
     }
 }

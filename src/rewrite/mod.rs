@@ -21,8 +21,10 @@ mod sent;
 mod tests;
 
 use crate::decide::{Denial, Head, Permit};
+use crate::domain::dialect::{ContentCoding, DecodingLimits};
 use crate::domain::time::Timestamp;
 use crate::filter::Terms;
+use crate::filter::headers::Described;
 use crate::policy::{Backend, Grant, GrantKey, Grants, SealKey};
 use build::Contents;
 use bytes::Bytes;
@@ -53,6 +55,12 @@ pub struct Answer {
     pub terms: Arc<Terms>,
     /// Backend headers that pass besides the fixed ones.
     pub pass_headers: Box<[http::HeaderName]>,
+    /// What its head says of its body.
+    pub described: Described,
+    /// How far it is decoded, should it come compressed.
+    pub decoding: DecodingLimits,
+    /// What it is compressed with for the client.
+    pub coding: Option<ContentCoding>,
 }
 
 impl fmt::Debug for BackendRequest {
@@ -142,6 +150,9 @@ pub fn rewrite(
                 paging,
             }),
             pass_headers: report.pass_response_headers.clone(),
+            described: Described::new(&report.name, &report.response, &report.output, permit.output()),
+            decoding: report.response.decoding,
+            coding: permit.coding(),
             grant: Arc::clone(&grant),
         },
     })

@@ -5,9 +5,11 @@
 
 use super::backend::{BackendError, Lease};
 use super::record::Record;
-use crate::filter::Filter;
+use crate::domain::dialect::ContentCoding;
+use crate::filter::coding::{Decoder, Encoder};
 use crate::filter::headers::Ending;
-use bytes::Bytes;
+use crate::filter::{Filter, FilterError};
+use bytes::{Buf as _, Bytes};
 use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -18,6 +20,15 @@ use tokio::time::{Instant, Sleep};
 
 /// How much of an answer is held back, so that one that turns out wrong gets an error instead of a broken transfer.
 const HELD_BACK: usize = 64 << 10;
+
+/// Whole answers below this many bytes are not compressed: nothing would be won.
+const WORTH_COMPRESSING: usize = 1 << 10;
+
+/// So much is compressed before a client can read it, in plain bytes; less when the backend makes us wait.
+const FLUSHED_AFTER: usize = 16 << 10;
+
+/// How many blocks are decoded before others get their turn: a megabyte may come of one piece.
+const BLOCKS_A_TURN: usize = 32;
 
 /// The body of an answer of the gate.
 #[derive(Debug)]
@@ -153,7 +164,13 @@ fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &Backe
 pub(super) struct Cut {
     incoming: Incoming,
     ending: Ending,
+    /// For a body that comes compressed.
+    decoder: Option<Decoder>,
+    /// What arrived and is not decoded.
+    coded: Bytes,
     filter: Filter,
+    /// For an answer that leaves compressed.
+    compression: Option<Compression>,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
     /// Whether the backend is waited for, until `deadline` at most.
@@ -171,9 +188,25 @@ pub(super) enum Prefetched {
 }
 
 impl Cut {
-    pub(super) fn new(incoming: Incoming, ending: Ending, filter: Filter, lease: Lease) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        ending: Ending,
+        decoder: Option<Decoder>,
+        filter: Filter,
+        lease: Lease,
+    ) -> Self {
         let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
-        Self { incoming, ending, filter, lease: Some(lease), is_waiting: false, deadline }
+        Self {
+            incoming,
+            ending,
+            decoder,
+            coded: Bytes::new(),
+            filter,
+            compression: None,
+            lease: Some(lease),
+            is_waiting: false,
+            deadline,
+        }
     }
 
     /// How many columns the backend sent that were cut so far.
@@ -188,7 +221,7 @@ impl Cut {
     ) -> Result<Prefetched, BackendError> {
         let mut held_back = Vec::new();
         loop {
-            let next = std::future::poll_fn(|cx| self.poll_next(cx)).await;
+            let next = std::future::poll_fn(|cx| self.poll_plain(cx)).await;
             record.columns_removed = self.columns_removed();
             match next? {
                 None => return Ok(Prefetched::Whole(held_back.into())),
@@ -200,21 +233,55 @@ impl Cut {
         }
     }
 
-    /// The next bytes that may leave, never empty; `None` after the last.
+    /// The next bytes that leave, never empty; `None` after the last.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
-        while let Some(lease) = &self.lease {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                // Counted from here: before, it may have been the client that kept us waiting.
-                if !std::mem::replace(&mut self.is_waiting, true) {
-                    self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
+        loop {
+            let plain = self.poll_plain(cx);
+            let Some(compression) = &mut self.compression else { return plain };
+            let leaves = match plain {
+                Poll::Ready(Ok(Some(plain))) => compression.push(&plain),
+                Poll::Ready(Ok(None)) => {
+                    let leaves = compression.finish();
+                    self.compression = None;
+                    leaves
                 }
-                ready!(self.deadline.as_mut().poll(cx));
-                return Poll::Ready(Err(BackendError::Timeout));
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if compression.unflushed == 0 => return Poll::Pending,
+                // Rows are seen as they come.
+                Poll::Pending => compression.flush(),
             };
-            self.is_waiting = false;
-            let leaves = match frame.transpose().map_err(BackendError::Truncated)? {
-                Some(frame) => self.arrived(frame)?,
-                None => self.ended()?,
+            let leaves = leaves.map_err(BackendError::Filter)?;
+            if !leaves.is_empty() {
+                return Poll::Ready(Ok(Some(leaves)));
+            }
+        }
+    }
+
+    /// The next bytes that passed the filter, never empty; `None` after the last.
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
+        let mut blocks = 0;
+        while let Some(lease) = &self.lease {
+            let leaves = if self.decoder.as_ref().is_some_and(|decoder| decoder.can_step(&self.coded)) {
+                if blocks == BLOCKS_A_TURN {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                blocks += 1;
+                self.decoded()?
+            } else {
+                let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                    // Counted from here: before, it may have been the client that kept us waiting.
+                    if !std::mem::replace(&mut self.is_waiting, true) {
+                        self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
+                    }
+                    ready!(self.deadline.as_mut().poll(cx));
+                    return Poll::Ready(Err(BackendError::Timeout));
+                };
+                self.is_waiting = false;
+                match frame.transpose().map_err(BackendError::Truncated)? {
+                    Some(frame) => self.arrived(frame)?,
+                    None => self.ended()?,
+                }
             };
             if !leaves.is_empty() {
                 return Poll::Ready(Ok(Some(leaves)));
@@ -223,10 +290,14 @@ impl Cut {
         Poll::Ready(Ok(None))
     }
 
-    /// What may leave of a piece of the body.
+    /// What may leave of a piece of the body; nothing yet when it is to be decoded.
     fn arrived(&mut self, frame: Frame<Bytes>) -> Result<Bytes, BackendError> {
         // Trailers stay here.
         let Ok(data) = frame.into_data() else { return Ok(Bytes::new()) };
+        if self.decoder.is_some() {
+            self.coded = data;
+            return Ok(Bytes::new());
+        }
         if self.filter.is_opaque() {
             return Ok(data);
         }
@@ -235,13 +306,95 @@ impl Cut {
         Ok(leaves.into())
     }
 
+    /// What may leave of the next block that is decoded.
+    fn decoded(&mut self) -> Result<Bytes, BackendError> {
+        let Some(decoder) = &mut self.decoder else { return Ok(Bytes::new()) };
+        let mut rest = &*self.coded;
+        let block = decoder.step(&mut rest).map_err(BackendError::Filter)?;
+        let mut leaves = Vec::with_capacity(block.len());
+        self.filter.push(block, &mut leaves).map_err(BackendError::Filter)?;
+        let taken = self.coded.len() - rest.len();
+        self.coded.advance(taken);
+        Ok(leaves.into())
+    }
+
     /// What may leave at the end, where the connection is handed back.
     fn ended(&mut self) -> Result<Bytes, BackendError> {
+        let ending = match &self.decoder {
+            None => self.ending,
+            // The coding tells its end, however the connection does.
+            Some(decoder) => decoder.finish().map(|()| Ending::Framed).map_err(BackendError::Filter)?,
+        };
         let mut leaves = Vec::new();
-        self.filter.finish(self.ending, &mut leaves).map_err(BackendError::Filter)?;
+        self.filter.finish(ending, &mut leaves).map_err(BackendError::Filter)?;
         if let Some(lease) = self.lease.take() {
             lease.release();
         }
+        Ok(leaves.into())
+    }
+}
+
+impl Prefetched {
+    /// The beginning of the same answer as it leaves, and what it is compressed with: what the client wants, or
+    /// nothing when the answer is too short for it.
+    pub(super) fn compressed(
+        self,
+        wanted: Option<ContentCoding>,
+    ) -> Result<(Self, Option<ContentCoding>), BackendError> {
+        let Some(coding) = wanted else { return Ok((self, None)) };
+        let begun = |plain: &[u8]| {
+            let mut compression = Compression::new(coding)?;
+            compression.push(plain).map(|leaves| (compression, leaves))
+        };
+        let compressed = match self {
+            Self::Whole(plain) if plain.len() < WORTH_COMPRESSING => return Ok((Self::Whole(plain), None)),
+            Self::Whole(plain) => begun(&plain).and_then(|(mut compression, leaves)| {
+                Ok(Self::Whole([leaves, compression.finish()?].concat().into()))
+            }),
+            Self::Begun(plain, mut cut) => begun(&plain).map(|(compression, leaves)| {
+                cut.compression = Some(compression);
+                Self::Begun(leaves, cut)
+            }),
+        };
+        Ok((compressed.map_err(BackendError::Filter)?, Some(coding)))
+    }
+}
+
+/// The compression of an answer under way.
+#[derive(Debug)]
+struct Compression {
+    encoder: Encoder,
+    /// Plain bytes that the client cannot read yet.
+    unflushed: usize,
+}
+
+impl Compression {
+    fn new(coding: ContentCoding) -> Result<Self, FilterError> {
+        Ok(Self { encoder: Encoder::new(coding)?, unflushed: 0 })
+    }
+
+    /// Takes the next plain bytes; gives nothing until it is worth a piece of its own.
+    fn push(&mut self, plain: &[u8]) -> Result<Bytes, FilterError> {
+        let mut leaves = Vec::new();
+        self.encoder.push(plain, &mut leaves)?;
+        self.unflushed += plain.len();
+        if self.unflushed >= FLUSHED_AFTER {
+            self.encoder.flush(&mut leaves)?;
+            self.unflushed = 0;
+        }
+        Ok(leaves.into())
+    }
+
+    fn flush(&mut self) -> Result<Bytes, FilterError> {
+        let mut leaves = Vec::new();
+        self.encoder.flush(&mut leaves)?;
+        self.unflushed = 0;
+        Ok(leaves.into())
+    }
+
+    fn finish(&mut self) -> Result<Bytes, FilterError> {
+        let mut leaves = Vec::new();
+        self.encoder.finish(&mut leaves)?;
         Ok(leaves.into())
     }
 }

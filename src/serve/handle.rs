@@ -5,11 +5,12 @@ use super::body::{Body, Cut, Prefetched};
 use super::connection::Connection;
 use super::drain::Stage;
 use super::record::Record;
-use super::respond;
+use super::respond::{self, Sent};
 use super::shard::Shard;
 use crate::clock;
 use crate::decide::{self, BodyRule, Denial, Head};
 use crate::domain::code::Code;
+use crate::filter::coding::Decoder;
 use crate::filter::headers::Success;
 use crate::filter::{Filter, headers};
 use crate::policy::{Limits, Snapshot};
@@ -44,9 +45,9 @@ where
         Err(denial) => return respond::refusal(&denial, record),
     };
     match forward(shard, &request, &mut record).await {
-        Ok((from, begun)) => {
-            respond::success(&from, request.answer(), record, |record| Body::cut(begun, record, head.version))
-        }
+        Ok(Begun { from, sent, body }) => respond::success(&from, request.answer(), sent, record, |record| {
+            Body::cut(body, record, head.version)
+        }),
         Err(error) => respond::backend_failure(&error, &request, record),
     }
 }
@@ -95,32 +96,45 @@ where
     decided
 }
 
+/// An answer that may be passed on, as far as it is held back.
+struct Begun {
+    from: http::response::Parts,
+    sent: Sent,
+    body: Prefetched,
+}
+
 /// Sends the request and reads its answer as far as it is held back.
 async fn forward(
     shard: &Shard,
     request: &BackendRequest,
     record: &mut Record,
-) -> Result<(http::response::Parts, Prefetched), BackendError> {
+) -> Result<Begun, BackendError> {
     let began = Instant::now();
     let answered = shard.client.send(request).await;
     record.backend_duration = Some(began.elapsed());
     let Answered { response, lease } = answered?;
-    let (head, incoming) = response.into_parts();
+    let (from, incoming) = response.into_parts();
     let success =
-        headers::outcome(head.status).map_err(|(code, _)| BackendError::Status(code, head.status))?;
+        headers::outcome(from.status).map_err(|(code, _)| BackendError::Status(code, from.status))?;
     if success == Success::WithoutBody || record.is_head() {
         // The connection is not used again: a backend that sends a body all the same would have it read as
         // the answer to somebody else's request.
-        return Ok((head, Prefetched::Whole(Bytes::new())));
+        let sent = Sent { coding: None, same_bytes: false };
+        return Ok(Begun { from, sent, body: Prefetched::Whole(Bytes::new()) });
     }
-    let ending = headers::check_body(&head.headers).map_err(BackendError::Filter)?;
+    let framing = headers::check_body(&from.headers).map_err(BackendError::Filter)?;
+    let answer = request.answer();
+    let decoder = framing.coding.map(|coding| Decoder::new(coding, answer.decoding)).transpose();
     let cut = Box::new(Cut::new(
         incoming,
-        ending,
-        Filter::new(&request.answer().grant.filter, &request.answer().terms),
+        framing.ending,
+        decoder.map_err(BackendError::Filter)?,
+        Filter::new(&answer.grant.filter, &answer.terms),
         lease,
     ));
-    Ok((head, cut.prefetch(record).await?))
+    let (body, coding) = cut.prefetch(record).await?.compressed(answer.coding)?;
+    let sent = Sent { coding, same_bytes: coding.is_none() && framing.coding.is_none() };
+    Ok(Begun { from, sent, body })
 }
 
 /// Reads a request's body within its limits.

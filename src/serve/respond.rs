@@ -5,12 +5,13 @@ use super::body::Body;
 use super::record::Record;
 use crate::decide::{Denial, Extra};
 use crate::domain::code::Code;
-use crate::domain::dialect::OutputFormat;
+use crate::domain::dialect::ContentCoding;
 use crate::domain::encode;
 use crate::filter::headers;
 use crate::rewrite::{Answer, BackendRequest};
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
@@ -101,23 +102,29 @@ fn push_extra(out: &mut String, value: &Extra) {
     }
 }
 
+/// How a body leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// What it is compressed with.
+    pub(crate) coding: Option<ContentCoding>,
+    /// Whether it is, unless it was cut, byte for byte what the backend sent.
+    pub(crate) same_bytes: bool,
+}
+
 /// The head of a success: what may pass of the backend's, and the gate's own.
 pub(crate) fn success(
     from: &http::response::Parts,
     answer: &Answer,
+    sent: Sent,
     mut record: Box<Record>,
     body: impl FnOnce(Box<Record>) -> Body,
 ) -> Response<Body> {
-    let mut head = HeaderMap::with_capacity(8);
-    let passes = match answer.terms.output {
-        OutputFormat::Opaque => headers::Body::Opaque,
-        OutputFormat::Json | OutputFormat::Ndjson | OutputFormat::Csv | OutputFormat::Xml => {
-            headers::Body::Filtered
-        }
-    };
+    let mut head = HeaderMap::with_capacity(12);
+    let passes = answer.described.body(sent.same_bytes);
     headers::pass_headers(&from.headers, &answer.pass_headers, passes, &mut head);
-    if let Some(media_type) = answer.terms.output.media_type() {
-        head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    answer.described.write(&mut head);
+    if let Some(coding) = sent.coding {
+        head.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
     }
     record.answer(from.status, None);
     finished(from.status, head, record, body)

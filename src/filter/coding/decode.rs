@@ -166,7 +166,7 @@ impl Codec {
 /// Whether these bytes begin the zlib format (RFC 1950 section 2.2). Bare data could begin like that only with a
 /// stored block whose padding is not zero, which nobody writes.
 fn is_zlib_header(first: u8, second: u8) -> bool {
-    first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]) % 31 == 0
+    first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
 
 fn inflate(stream: &mut Decompress, input: &[u8], block: &mut [u8]) -> Result<Step, FilterError> {

@@ -3,11 +3,12 @@
 use super::SECRET;
 
 /// Headers that the gate may send, in lower case.
-const ALLOWED: [&str; 15] = [
+const ALLOWED: [&str; 16] = [
     "allow",
     "cache-control",
     "connection",
     "content-disposition",
+    "content-encoding",
     "content-language",
     "content-length",
     "content-type",
