@@ -10,6 +10,7 @@
 mod answers;
 mod backend_answers;
 mod check;
+mod codings;
 mod datasette;
 mod demo;
 mod embed;
