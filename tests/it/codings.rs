@@ -49,7 +49,7 @@ fn zstd(text: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// How a backend tells the end of its body.
 #[derive(Debug, Clone, Copy)]
-enum Told {
+pub(crate) enum Told {
     Length,
     Chunks(usize),
     Close,
@@ -74,14 +74,20 @@ fn send(reply: &mut Reply<'_>, coding: &str, body: &[u8], end: Told) {
 }
 
 /// The answer to `acme` when the backend sends that.
-fn answer(gate: &Gate, backend: &RecordingBackend, coding: &'static str, body: &[u8], end: Told) -> Answer {
+pub(crate) fn answer(
+    gate: &Gate,
+    backend: &RecordingBackend,
+    coding: &'static str,
+    body: &[u8],
+    end: Told,
+) -> Answer {
     let body = Arc::<[u8]>::from(body);
     backend.behave(move |_, reply| send(reply, coding, &body, end));
     gate.get("acme", "/leads")
 }
 
 /// A gate whose report has these response keys in place of JSON rows.
-fn gate_with(backend: &RecordingBackend, response: &str) -> Gate {
+pub(crate) fn gate_with(backend: &RecordingBackend, response: &str) -> Gate {
     let config = Config::leads(backend).text();
     Gate::in_folder(new_folder(), &config.replace("format = \"json\"\nrows = \"/rows\"", response), None)
 }
@@ -240,7 +246,7 @@ fn opaque_answers_are_decoded_too() {
 }
 
 /// Gzip of `opening`, then `unit` as often as to fill a megabyte `megabytes` times; it has no end.
-fn bomb(opening: &str, unit: &str, megabytes: usize) -> Vec<u8> {
+pub(crate) fn bomb(opening: &str, unit: &str, megabytes: usize) -> Vec<u8> {
     let mut stream = Compress::new(Compression::best(), false);
     let mut flushed = |text: &[u8]| {
         let mut out = Vec::with_capacity(text.len() + 1_000);

@@ -11,6 +11,7 @@ mod answers;
 mod backend_answers;
 mod check;
 mod codings;
+mod compression;
 mod datasette;
 mod demo;
 mod embed;
