@@ -1,4 +1,5 @@
-//! Filtering: 10 MB in pieces as they come from a socket, 4 of 16 columns kept.
+//! Filtering: 10 MB in pieces as they come from a socket, 4 of 16 columns kept; beside it the same work over
+//! the same text by a streaming JSON library and by the csv crate, so that ratios come from one run.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may panic")]
 
@@ -11,6 +12,8 @@ use reportgate::domain::pointer::Pointer;
 use reportgate::filter::headers::Ending;
 use reportgate::filter::{Filter, FilterPlan, RowsOf, Terms};
 use std::sync::Arc;
+use struson::reader::{JsonReader, JsonStreamReader, ValueType};
+use struson::writer::{JsonStreamWriter, JsonWriter};
 
 const NAMES: [&str; 16] = [
     "lead_id",
@@ -149,6 +152,14 @@ fn json_2_kb(bencher: Bencher<'_, '_>) {
     bench(bencher, &json_rig(), &text);
 }
 
+/// The same columns by struson.
+#[divan::bench]
+fn json_10_mb_struson(bencher: Bencher<'_, '_>) {
+    let text = json();
+    assert_eq!(by_struson(&text), run_whole(&json_rig(), &text));
+    bencher.counter(BytesCount::new(text.len())).bench(|| by_struson(&text).len());
+}
+
 #[divan::bench]
 fn csv_10_mb(bencher: Bencher<'_, '_>) {
     bench(bencher, &csv_rig(), &csv(""));
@@ -157,4 +168,93 @@ fn csv_10_mb(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn csv_10_mb_quoted(bencher: Bencher<'_, '_>) {
     bench(bencher, &csv_rig(), &csv("\""));
+}
+
+/// The same columns by the csv crate.
+#[divan::bench]
+fn csv_10_mb_csv_crate(bencher: Bencher<'_, '_>) {
+    bench_csv_crate(bencher, &csv(""));
+}
+
+/// The same columns by the csv crate.
+#[divan::bench]
+fn csv_10_mb_quoted_csv_crate(bencher: Bencher<'_, '_>) {
+    bench_csv_crate(bencher, &csv("\""));
+}
+
+fn bench_csv_crate(bencher: Bencher<'_, '_>, text: &[u8]) {
+    let ours = run_whole(&csv_rig(), text);
+    // It writes quotes only where they are needed.
+    let unquoted: Vec<_> = ours.into_iter().filter(|byte| *byte != b'"').collect();
+    assert_eq!(by_csv_crate(text), unquoted);
+    bencher.counter(BytesCount::new(text.len())).bench(|| by_csv_crate(text).len());
+}
+
+fn run_whole(rig: &Rig, text: &[u8]) -> Vec<u8> {
+    let mut filter = Filter::new(&rig.plan, &rig.terms);
+    let mut out = Vec::new();
+    filter.push(text, &mut out).unwrap();
+    filter.finish(Ending::Framed, &mut out).unwrap();
+    out
+}
+
+enum Value {
+    String(String),
+    Number(String),
+}
+
+fn by_struson(text: &[u8]) -> Vec<u8> {
+    let mut reader = JsonStreamReader::new(text);
+    let mut out = Vec::new();
+    let mut writer = JsonStreamWriter::new(&mut out);
+    reader.begin_object().unwrap();
+    writer.begin_object().unwrap();
+    assert_eq!(reader.next_name().unwrap(), "rows");
+    writer.name("rows").unwrap();
+    reader.begin_array().unwrap();
+    writer.begin_array().unwrap();
+    while reader.has_next().unwrap() {
+        let mut row = [const { None }; VIEW.len()];
+        reader.begin_object().unwrap();
+        while reader.has_next().unwrap() {
+            let name = reader.next_name().unwrap();
+            match VIEW.iter().position(|column| *column == name) {
+                None => reader.skip_value().unwrap(),
+                Some(place) if reader.peek().unwrap() == ValueType::String => {
+                    row[place] = Some(Value::String(reader.next_string().unwrap()));
+                }
+                Some(place) => row[place] = Some(Value::Number(reader.next_number_as_string().unwrap())),
+            }
+        }
+        reader.end_object().unwrap();
+        writer.begin_object().unwrap();
+        for (name, value) in VIEW.iter().zip(row) {
+            writer.name(name).unwrap();
+            match value.unwrap() {
+                Value::String(text) => writer.string_value(&text).unwrap(),
+                Value::Number(digits) => writer.number_value_from_string(&digits).unwrap(),
+            }
+        }
+        writer.end_object().unwrap();
+    }
+    reader.end_array().unwrap();
+    writer.end_array().unwrap();
+    reader.end_object().unwrap();
+    writer.end_object().unwrap();
+    reader.consume_trailing_whitespace().unwrap();
+    writer.finish_document().unwrap();
+    out
+}
+
+fn by_csv_crate(text: &[u8]) -> Vec<u8> {
+    let mut reader = csv::Reader::from_reader(text);
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let header = reader.byte_headers().unwrap();
+    let places = VIEW.map(|name| header.iter().position(|column| column == name.as_bytes()).unwrap());
+    writer.write_record(VIEW).unwrap();
+    let mut record = csv::ByteRecord::new();
+    while reader.read_byte_record(&mut record).unwrap() {
+        writer.write_record(places.map(|place| &record[place])).unwrap();
+    }
+    writer.into_inner().unwrap()
 }
