@@ -122,10 +122,9 @@ impl Names {
         let (mut places, mut order) = (HashMap::new(), Vec::new());
         let mut lengths = Box::new([0; 256]);
         for (place, cell) in record.cells().enumerate() {
-            if let Some((lengths, bit)) =
-                slot(inside(cell)).and_then(|(at, bit)| Some((lengths.get_mut(at)?, bit)))
-            {
-                *lengths |= bit;
+            let name = inside(cell);
+            if let Some(lengths) = name.first().and_then(|first| lengths.get_mut(usize::from(*first))) {
+                *lengths |= length_bit(name);
             }
             order.push(*places.entry(Box::from(&*said(cell))).or_insert(place));
         }
@@ -156,7 +155,9 @@ impl Names {
     /// Whether a cell may say one of the names, the empty one aside: seldom where it does not.
     #[inline]
     fn may_have(&self, cell: &[u8]) -> bool {
-        slot(inside(cell)).is_some_and(|(at, bit)| self.lengths.get(at).is_some_and(|bits| bits & bit != 0))
+        let first = if let [b'"', first, ..] | [first, ..] = cell { *first } else { return false };
+        let lengths = self.lengths.get(usize::from(first)).copied().unwrap_or_default();
+        lengths != 0 && lengths & length_bit(inside(cell)) != 0
     }
 
     /// Whether a record of as many cells says the same in each.
@@ -181,10 +182,9 @@ impl Names {
     }
 }
 
-/// Where [`Names::lengths`] tells of a cell with this inside, and by which bit.
 #[inline]
-fn slot(inside: &[u8]) -> Option<(usize, u64)> {
-    Some((usize::from(*inside.first()?), 1 << inside.len().min(63)))
+fn length_bit(inside: &[u8]) -> u64 {
+    1 << inside.len().min(63)
 }
 
 /// A cell without the quotes around it. Those inside stay doubled, as in every cell that says the same.

@@ -134,7 +134,11 @@ impl Layout {
         if out.len() == began {
             out.extend_from_slice(b"\"\"");
         }
-        out.extend_from_slice(record.line_end);
+        match record.line_end {
+            b"\r\n" => out.extend_from_slice(b"\r\n"),
+            b"\n" => out.push(b'\n'),
+            _ => {}
+        }
     }
 }
 

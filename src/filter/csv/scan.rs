@@ -62,20 +62,29 @@ impl Scan {
     pub(super) fn advance(&mut self, text: &[u8]) -> Result<bool, FilterError> {
         let rest = text.get(self.at..).unwrap_or_default();
         let batch = rest.get(..BATCH).unwrap_or(rest);
-        if self.ends.len() < self.filled + batch.len() + BLOCK {
-            self.ends.resize(self.filled + batch.len() + BLOCK, 0);
+        let room = self.filled + batch.len() + BLOCK;
+        if self.ends.len() < room {
+            self.ends.resize(room, 0);
         }
+        let (mut at, mut filled, mut state) = (self.at, self.filled, self.state);
         let (blocks, tail) = batch.as_chunks::<BLOCK>();
         for block in blocks {
-            self.block(block, u64::MAX)?;
+            let marks = state.marks(block, self.delimiter, u64::MAX)?;
+            note_lines(marks, filled, &mut self.lines);
+            note_ends(marks.ends, at, self.ends.get_mut(filled..).unwrap_or_default());
+            filled += marks.ends.count_ones() as usize;
+            at += BLOCK;
         }
         if !tail.is_empty() {
             let mut block = [0; BLOCK];
-            for (byte, from) in block.iter_mut().zip(tail) {
-                *byte = *from;
-            }
-            self.block(&block, (1 << tail.len()) - 1)?;
+            block.iter_mut().zip(tail).for_each(|(byte, from)| *byte = *from);
+            let marks = state.marks(&block, self.delimiter, (1 << tail.len()) - 1)?;
+            note_lines(marks, filled, &mut self.lines);
+            note_ends(marks.ends, at, self.ends.get_mut(filled..).unwrap_or_default());
+            filled += marks.ends.count_ones() as usize;
+            at += tail.len();
         }
+        (self.at, self.filled, self.state) = (at, filled, state);
         Ok(!batch.is_empty())
     }
 
@@ -114,62 +123,69 @@ impl Scan {
         }
         if self.filled < MAX_CELLS { Ok(()) } else { Err(TOO_MANY) }
     }
+}
 
+/// The bytes of a block that end a cell, and of those the ones that end a line.
+#[derive(Clone, Copy)]
+struct Marks {
+    ends: u64,
+    line_feeds: u64,
+}
+
+impl State {
     /// Reads one block, of whose bytes only those in `valid` count.
     #[inline(always)]
-    fn block(&mut self, block: &[u8; BLOCK], valid: u64) -> Result<(), FilterError> {
+    fn marks(&mut self, block: &[u8; BLOCK], delimiter: u8, valid: u64) -> Result<Marks, FilterError> {
         let text = u8x64::new(*block);
         let places = |byte: u8| text.simd_eq(u8x64::splat(byte)).to_bitmask() & valid;
-        let State { inside, ended, closed, returned } = self.state;
 
         let quotes = places(b'"');
         // An opening quote counts as inside, a closing one as outside.
-        let inside = if quotes == 0 { inside } else { parity(quotes) ^ inside };
+        let inside = if quotes == 0 { self.inside } else { parity(quotes) ^ self.inside };
         let line_feeds = places(b'\n') & !inside;
         let returns = places(b'\r') & !inside;
-        let ends = places(self.delimiter) & !inside | line_feeds;
+        let ends = places(delimiter) & !inside | line_feeds;
         let closes = quotes & !inside;
 
-        let behind_close = closes << 1 | closed;
-        let behind_return = returns << 1 | returned;
-        let stray = quotes & inside & !(ends << 1 | ended | behind_close);
+        let behind_close = closes << 1 | self.closed;
+        let behind_return = returns << 1 | self.returned;
+        let stray = quotes & inside & !(ends << 1 | self.ended | behind_close);
         let trailing = behind_close & !(ends | returns | quotes) & valid;
         let lone = behind_return & !line_feeds & valid;
         if stray | trailing | lone != 0 {
             return Err(fault(stray, trailing, lone));
         }
-        self.state = State {
+        *self = Self {
             inside: 0_u64.wrapping_sub(inside >> 63),
             ended: ends >> 63,
             closed: closes >> 63,
             returned: returns >> 63,
         };
-        self.note(ends, line_feeds);
-        self.at += BLOCK.min(valid.trailing_ones() as usize);
-        Ok(())
+        Ok(Marks { ends, line_feeds })
     }
+}
 
-    /// Notes the ends of cells in the block at hand, and which of them end lines.
-    #[inline(always)]
-    fn note(&mut self, ends: u64, line_feeds: u64) {
-        let mut feeds = line_feeds;
-        while feeds != 0 {
-            let up_to = feeds ^ (feeds - 1);
-            self.lines.push(self.filled + (ends & up_to).count_ones() as usize);
-            feeds &= feeds - 1;
+/// Notes behind which cells lines end, `before` of them being noted.
+#[inline(always)]
+fn note_lines(Marks { ends, mut line_feeds }: Marks, before: usize, lines: &mut Vec<usize>) {
+    while line_feeds != 0 {
+        let up_to = line_feeds ^ (line_feeds - 1);
+        lines.push(before + (ends & up_to).count_ones() as usize);
+        line_feeds &= line_feeds - 1;
+    }
+}
+
+/// Notes the ends of cells in the block at `at`.
+#[inline(always)]
+fn note_ends(mut ends: u64, at: usize, mut slots: &mut [usize]) {
+    while ends != 0 {
+        // More than there may be: a loop of a fixed length has nothing to guess.
+        let Some((some, more)) = slots.split_first_chunk_mut::<8>() else { break };
+        for slot in some {
+            *slot = at + ends.trailing_zeros() as usize;
+            ends &= ends.wrapping_sub(1);
         }
-        let mut slots = self.ends.get_mut(self.filled..).unwrap_or_default();
-        self.filled += ends.count_ones() as usize;
-        let mut left = ends;
-        while left != 0 {
-            // More than there may be: a loop of a fixed length has nothing to guess.
-            let Some((some, more)) = slots.split_first_chunk_mut::<8>() else { break };
-            for slot in some {
-                *slot = self.at + left.trailing_zeros() as usize;
-                left &= left.wrapping_sub(1);
-            }
-            slots = more;
-        }
+        slots = more;
     }
 }
 
