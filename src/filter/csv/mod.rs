@@ -7,6 +7,8 @@
 //! unless there is one column, where they are a cell; so is the header's line when it comes again.
 
 mod header;
+#[cfg(test)]
+mod properties;
 mod record;
 mod scan;
 #[cfg(test)]
