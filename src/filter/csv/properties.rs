@@ -20,36 +20,28 @@ const NAMES: [&str; 5] = ["a", "b", "c", "h", "i"];
 /// `None` when it is not CSV.
 fn records(text: &str) -> Option<Vec<(Vec<&str>, &str)>> {
     let mut records = Vec::new();
-    let (mut cells, mut from, mut at) = (Vec::new(), 0, 0);
-    while at < text.len() || from < at || !cells.is_empty() {
-        let rest = &text[at..];
-        if rest.starts_with('"') {
-            let mut end = 1;
-            loop {
-                end += rest[end..].find('"')? + 1;
-                if !rest[end..].starts_with('"') {
-                    break;
-                }
-                end += 1;
+    let (mut cells, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() || !cells.is_empty() {
+        let mut length = rest.find([',', '"', '\r', '\n']).unwrap_or(rest.len());
+        if let Some(mut inside) = rest.strip_prefix('"') {
+            inside = inside.split_once('"')?.1;
+            while let Some(more) = inside.strip_prefix('"') {
+                inside = more.split_once('"')?.1;
             }
-            at += end;
-        } else {
-            at += rest.find([',', '"', '\r', '\n']).unwrap_or(rest.len());
+            length = rest.len() - inside.len();
         }
-        cells.push(&text[from..at]);
-        let end = ["\r\n", "\n", ","].into_iter().find(|end| text[at..].starts_with(end));
-        match end {
-            Some(end) => at += end.len(),
-            None if at == text.len() => {}
-            None => return None,
+        let (cell, behind) = rest.split_at(length);
+        cells.push(cell);
+        if let Some(next) = behind.strip_prefix(',') {
+            rest = next;
+            continue;
         }
-        from = at;
-        if end != Some(",") {
-            records.push((std::mem::take(&mut cells), end.unwrap_or_default()));
+        let line_end = ["\r\n", "\n", ""].into_iter().find(|end| behind.starts_with(end))?;
+        rest = behind.strip_prefix(line_end)?;
+        if line_end.is_empty() && !rest.is_empty() {
+            return None;
         }
-        if end.is_none() {
-            break;
-        }
+        records.push((std::mem::take(&mut cells), line_end));
     }
     Some(records)
 }
@@ -86,7 +78,7 @@ fn read_back(output: OutputFormat, out: &[u8]) -> Vec<Vec<String>> {
             let lines = std::str::from_utf8(out).unwrap().lines();
             lines.map(|line| row(&serde_json::from_str(line).unwrap())).collect()
         }
-        _ => {
+        OutputFormat::Csv | OutputFormat::Xml | OutputFormat::Opaque => {
             let mut reader = csv::Reader::from_reader(out);
             assert_eq!(reader.headers().unwrap(), vec!["third", "gone", "first"]);
             let cells = |record: csv::StringRecord| vec![record[0].to_owned(), record[2].to_owned()];

@@ -220,7 +220,7 @@ fn a_header_that_comes_again_is_dropped_and_one_that_moved_is_refused() {
         ("A,h,b\n1,2,3\nh,A,b\n4,5,6\n", INVALID), ("A,h,b\n1,2,3\nb,h,A\n", INVALID), ("A,h,b\nA,b,h\n", INVALID),
         ("A,h,b\n1,2,3\n\"h\",\"A\",\"b\"\n", INVALID), ("A,h,b\n1,2,3\n\u{FEFF}b,h,A\n", INVALID),
         ("A,A,b,b\n1,2,3,4\nb,b,A,A\n", INVALID), ("A,h,b\n1,2,3\nb,A,new\n", INVALID), ("A,h,b\n1,2,3\nnew,h,b\n", INVALID),
-        ("A,h,b\n1,2,3\nA,h\n", INVALID),
+        ("A,h,b\n1,2,3\nA,h\n", INVALID), ("A,h,i,b\n\u{FEFF}h,A,i,new\n", INVALID),
         // what only looks a little like one
         ("A,h,b\n1,2,A\nb,2,3\nA,,\n,b,\n",               "b,a\nA,1\n3,b\n,A\n,\n"),
         ("A,h,b\nA,A,A\nb,b,2\n",                          "b,a\nA,A\n2,b\n"),
@@ -297,6 +297,27 @@ fn headings_are_titles_and_formulas_harmless_where_that_is_wanted() {
 }
 
 #[test]
+fn quotes_and_line_ends_mean_the_same_at_every_offset() {
+    let plan = csv_plan(b',', "a");
+    #[rustfmt::skip]
+    let cases = [
+        ("1\r2", false), ("1\r,", false), ("1\"2", false), ("\"1\"2", false), ("\"1\" ", false), ("\"1\"\r,", false), ("\"1\"\"", false), ("x\"1\"", false),
+        ("\"1\"\"2\"", true), ("\"\"\"\"", true), ("\"\"", true), ("\"\r\"", true), ("\",\n\"", true), ("\"1\"", true), ("1", true),
+    ];
+    for (cell, passes) in cases {
+        for offset in 0..140 {
+            let pad = "x".repeat(offset);
+            for line_end in ["\n", "\r\n"] {
+                let text = format!("h,a{line_end}{pad},{cell}{line_end}{pad},2{line_end}");
+                let found = run(&plan, [text.as_bytes()]).map(|(out, _)| String::from_utf8(out).unwrap());
+                let expected = passes.then(|| format!("a{line_end}{cell}{line_end}2{line_end}"));
+                assert_eq!(found.ok(), expected, "{}", text.escape_debug());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_was_cut_and_what_is_missing_is_named() {
     let plan = csv_plan(b',', "a b=B c");
     #[rustfmt::skip]
@@ -332,7 +353,7 @@ fn refusals_say_what_is_wrong() {
     for (text, expected) in cases {
         match run(&plan, [text.as_bytes()]) {
             Err(FilterError::Invalid(kind, _)) => {
-                assert_eq!(kind, expected, "{}", &text[..text.len().min(40)])
+                assert_eq!(kind, expected, "{text:.40}")
             }
             other => panic!("{other:?} for {text:?}"),
         }
