@@ -193,7 +193,7 @@ impl Filter {
     /// When the answer is not complete, or cannot be passed on.
     pub fn finish(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), FilterError> {
         self.run(out, |format, out| match format {
-            Format::Json(json) => json.finish(out),
+            Format::Json(json) => json.finish(ending, out),
             Format::Csv(csv) => csv.finish(ending, out),
             Format::Xml(xml) => xml.finish(out),
             Format::Opaque => Ok(()),

@@ -63,7 +63,7 @@ impl Cell<'_> {
     }
 
     /// Appends it as a JSON value on one line.
-    fn write_line(&self, out: &mut Vec<u8>) {
+    pub(super) fn write_line(&self, out: &mut Vec<u8>) {
         match self {
             Self::Json(value) if matches!(value.first(), Some(b'{' | b'[')) => push_compact(value, out),
             Self::Json(_) | Self::Text(_) | Self::Missing => self.write_json(out),
@@ -311,6 +311,24 @@ impl RowWriter {
                 }
                 out.extend_from_slice(b"\r\n");
             }
+        }
+        self.has_rows = true;
+    }
+
+    /// Appends a row that `write` writes as one JSON object, on one line where rows are lines; CSV has no objects.
+    pub(super) fn object(&mut self, write: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
+        match self.format {
+            RowFormat::Array => {
+                if self.has_rows {
+                    out.push(b',');
+                }
+                write(out);
+            }
+            RowFormat::Lines => {
+                write(out);
+                out.push(b'\n');
+            }
+            RowFormat::Csv => {}
         }
         self.has_rows = true;
     }

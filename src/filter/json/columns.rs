@@ -5,9 +5,12 @@
 //! its catalogue name's own dots when that has as many parts as the backend's, and
 //! otherwise as one plain member (as it does when a column of the view is named like an object
 //! around it). Columns of one such object leave together, where the first of them stands in the view.
+//! The columns that rows are judged by are cells too, and leave only where they are granted.
 
 use crate::domain::column::Column;
 use crate::domain::encode::push_json_string;
+use crate::domain::names::ColumnName;
+use crate::filter::rows::RowPlan;
 use std::collections::{HashMap, HashSet};
 use std::slice;
 
@@ -36,27 +39,58 @@ pub(super) enum Piece {
     Close,
 }
 
-/// The granted columns.
+/// The cells that a row is judged by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Judged {
+    pub(super) scope: Option<usize>,
+    pub(super) total: Option<usize>,
+}
+
+/// A granted column.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) name: ColumnName,
+    /// The name as JSON text.
+    pub(super) quoted: Box<[u8]>,
+    pub(super) cell: usize,
+}
+
+/// The members of an object of a row.
+#[derive(Debug, Default)]
+struct Level {
+    /// What stands before their names in a column's: nothing in the row itself, `Stat.` inside of its `Stat`.
+    prefix: Box<str>,
+    /// The names that matter.
+    names: HashMap<Box<[u8]>, Step>,
+}
+
+/// The granted columns, and those that rows are judged by.
 #[derive(Debug)]
 pub(super) struct Columns {
-    /// The granted names of each level; the first is the row itself.
-    levels: Vec<HashMap<Box<[u8]>, Step>>,
+    /// The first is the row itself.
+    levels: Vec<Level>,
     /// The cells by the backend's whole column name.
     by_name: HashMap<Box<[u8]>, usize>,
-    /// How a row object is written.
-    pub(super) pieces: Vec<Piece>,
-    /// In the view's order: the name as JSON text, and the cell.
-    pub(super) view: Vec<(Box<[u8]>, usize)>,
+    /// How an object keyed by column is written.
+    pub(super) nested: Vec<Piece>,
+    /// How a row object is written whose columns stood side by side.
+    pub(super) flat: Vec<Piece>,
+    /// In the view's order.
+    pub(super) view: Vec<Granted>,
+    /// Found in every row, whether granted or not.
+    pub(super) judged: Judged,
 }
 
 impl Columns {
-    /// Compiles the columns of a view.
-    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a Column>) -> Self {
+    /// Compiles the columns of a view, and the rules for its rows.
+    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a Column>, rules: &RowPlan) -> Self {
         let mut new = Self {
-            levels: vec![HashMap::new()],
+            levels: vec![Level::default()],
             by_name: HashMap::new(),
-            pieces: Vec::new(),
+            nested: Vec::new(),
+            flat: Vec::new(),
             view: Vec::new(),
+            judged: Judged::default(),
         };
         let columns: Vec<_> = columns.collect();
         let taken: HashSet<_> = columns.iter().map(|column| leaving_path(column)).collect();
@@ -64,13 +98,18 @@ impl Columns {
         for column in columns {
             let name = column.name.as_str();
             let cell = new.add_cell(&column.response);
-            new.view.push((quoted(name), cell));
+            new.view.push(Granted { name: column.name.clone(), quoted: quoted(name), cell });
+            new.flat.push(Piece::Cell { lead: lead(name), cell });
             let path = leaving_path(column);
             let is_taken = |parts| path.get(..parts).is_some_and(|around| taken.contains(around));
             let inside_a_column = (1..path.len()).any(is_taken);
             row.add(if inside_a_column { slice::from_ref(&name) } else { &path }, cell);
         }
-        row.write(&mut new.pieces);
+        row.write(&mut new.nested);
+        new.judged = Judged {
+            scope: rules.scope.as_deref().map(|name| new.add_cell(name)),
+            total: rules.total.as_deref().map(|name| new.add_cell(name)),
+        };
         new
     }
 
@@ -82,7 +121,7 @@ impl Columns {
         let mut parts = response.split('.').peekable();
         while let Some(part) = parts.next() {
             let below = self.levels.len();
-            let Some(names) = self.levels.get_mut(level) else { break };
+            let Some(Level { prefix, names }) = self.levels.get_mut(level) else { break };
             let step = names.entry(part.as_bytes().into()).or_insert(Step::DROP);
             if parts.peek().is_none() {
                 step.cell = Some(cell);
@@ -90,7 +129,8 @@ impl Columns {
             }
             level = *step.level.get_or_insert(below);
             if level == below {
-                self.levels.push(HashMap::new());
+                let prefix = format!("{prefix}{part}.").into();
+                self.levels.push(Level { prefix, names: HashMap::new() });
             }
         }
         cell
@@ -101,14 +141,14 @@ impl Columns {
         self.by_name.len()
     }
 
-    /// How many levels have granted names.
-    pub(super) fn levels(&self) -> usize {
-        self.levels.len()
+    /// What stands before the names of each level.
+    pub(super) fn prefixes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.levels.iter().map(|level| &*level.prefix)
     }
 
-    /// What is done with a granted name of that level.
+    /// What is done with a name of that level, if it matters.
     pub(super) fn step(&self, level: usize, name: &[u8]) -> Option<Step> {
-        self.levels.get(level)?.get(name).copied()
+        self.levels.get(level)?.names.get(name).copied()
     }
 
     /// The cell of a name in a header.
@@ -157,11 +197,10 @@ impl<'a> Group<'a> {
     /// Recursion as deep as a column name has dots.
     fn write(&self, pieces: &mut Vec<Piece>) {
         for (name, member) in &self.members {
-            let mut lead = quoted(name).into_vec();
-            lead.push(b':');
             match member {
-                Member::Cell(cell) => pieces.push(Piece::Cell { lead: lead.into(), cell: *cell }),
+                Member::Cell(cell) => pieces.push(Piece::Cell { lead: lead(name), cell: *cell }),
                 Member::Group(group) => {
+                    let mut lead = lead(name).into_vec();
                     lead.push(b'{');
                     pieces.push(Piece::Open { lead: lead.into() });
                     group.write(pieces);
@@ -170,6 +209,13 @@ impl<'a> Group<'a> {
             }
         }
     }
+}
+
+/// `"name":`
+pub(super) fn lead(name: &str) -> Box<[u8]> {
+    let mut out = quoted(name).into_vec();
+    out.push(b':');
+    out.into()
 }
 
 /// A name as JSON text.

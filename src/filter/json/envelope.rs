@@ -1,6 +1,6 @@
 //! The places of a JSON document that matter, compiled from a dialect's pointers.
 
-use super::columns::quoted;
+use super::columns::lead;
 use crate::domain::dialect::{JsonDialect, RowForm, Success};
 use crate::domain::pointer::Pointer;
 
@@ -17,10 +17,16 @@ pub(super) enum Task {
     Rows,
     /// One row of it.
     Row,
-    /// The names of array rows.
+    /// The backend's names of the columns.
     Header,
+    /// An array parallel to the columns.
+    Parallel,
     /// An object keyed by column.
     Also,
+    /// A paging cursor, by its place in the dialect.
+    Cursor(usize),
+    /// A link to another page.
+    Link,
 }
 
 /// A value about to be read: what is done with it, and its place if that matters.
@@ -50,24 +56,32 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// Compiles a dialect's pointers. One that contradicts the rows gives way to them: `keep` never
-    /// holds rows, header or `also`, and nothing is looked for inside of those.
+    /// Compiles a dialect's pointers. One that contradicts the rows gives way to them, and so on
+    /// down from what is filtered to what passes: `keep` never holds anything that has a task of
+    /// its own, and nothing is looked for inside of that.
     pub(super) fn new(dialect: &JsonDialect) -> Self {
         let mut new = Self { places: vec![Place::new("")], success: dialect.success.clone() };
-        let filtered: Vec<_> = filtered_places(dialect).collect();
-        for (pointer, task) in &filtered {
+        let mut taken: Vec<_> = filtered_places(dialect).collect();
+        for (pointer, task) in &taken {
             new.mark(pointer, *task);
         }
-        for pointer in &dialect.keep {
-            if !filtered.iter().any(|(filtered, _)| pointer.contains(filtered) || filtered.contains(pointer))
-            {
-                new.mark(pointer, Task::Keep);
+        for (pointer, task) in rewritten_places(dialect).chain(kept_places(dialect)) {
+            if !taken.iter().any(|(taken, _)| pointer.contains(taken) || taken.contains(pointer)) {
+                new.mark(pointer, task);
+                if task != Task::Keep {
+                    taken.push((pointer, task));
+                }
             }
         }
         if let Some(success) = &dialect.success
             && let Some(place) = new.add(&success.at, Task::Drop)
         {
             place.tells_success = true;
+        }
+        if dialect.rows.is_none()
+            && let Some(root) = new.places.first_mut()
+        {
+            root.task = Task::Row;
         }
         new
     }
@@ -132,9 +146,7 @@ impl Envelope {
 
 impl Place {
     fn new(name: &str) -> Self {
-        let mut lead = quoted(name).into_vec();
-        lead.push(b':');
-        Self { lead: lead.into(), task: Task::Drop, tells_success: false, members: Vec::new() }
+        Self { lead: lead(name), task: Task::Drop, tells_success: false, members: Vec::new() }
     }
 }
 
@@ -146,4 +158,23 @@ fn filtered_places(dialect: &JsonDialect) -> impl Iterator<Item = (&Pointer, Tas
     };
     let also = dialect.also.iter().map(|pointer| (pointer, Task::Also));
     dialect.rows.iter().map(|rows| (rows, Task::Rows)).chain(header).chain(also)
+}
+
+fn rewritten_places(dialect: &JsonDialect) -> impl Iterator<Item = (&Pointer, Task)> {
+    let first = match dialect.row {
+        RowForm::Object | RowForm::Pairs { .. } => Task::Header,
+        RowForm::Array { .. } | RowForm::ArrayAfterHeader => Task::Parallel,
+    };
+    let tasks = std::iter::once(first).chain(std::iter::repeat(Task::Parallel));
+    let cursors = dialect.cursors.iter().enumerate();
+    dialect
+        .columns_arrays
+        .iter()
+        .zip(tasks)
+        .chain(cursors.map(|(nth, cursor)| (&cursor.at, Task::Cursor(nth))))
+        .chain(dialect.links.iter().map(|pointer| (pointer, Task::Link)))
+}
+
+fn kept_places(dialect: &JsonDialect) -> impl Iterator<Item = (&Pointer, Task)> {
+    dialect.keep.iter().map(|pointer| (pointer, Task::Keep))
 }

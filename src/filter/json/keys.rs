@@ -122,6 +122,17 @@ impl Keys {
         self.removed
     }
 
+    /// The names whose members are dropped, as they mean.
+    pub(super) fn removed_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().filter(|entry| entry.step == Step::DROP).map(Entry::name)
+    }
+
+    /// Whether members of that name are known, and dropped.
+    pub(super) fn removes(&self, name: &[u8]) -> bool {
+        let entry = self.find(name).and_then(|place| self.entries.get(place));
+        entry.is_some_and(|entry| entry.step == Step::DROP)
+    }
+
     /// Notes a name that stands in a header, and is dropped there.
     pub(super) fn note(&mut self, spelling: &[u8], meaning: &[u8], step: Option<Step>) {
         if self.has_room_for(meaning) && self.find(meaning).is_none() {

@@ -1,46 +1,122 @@
 //! Reading one row, or one object keyed by column, and writing what is granted of it.
 //!
-//! Reading notes where the granted cells stand in the text; nothing is copied before
+//! Reading notes where the cells that matter stand in the text; nothing is copied before
 //! the whole row was read. Writing goes in the view's order, cells byte for byte.
 
 use super::columns::{Columns, Piece};
 use super::keys::Keys;
 use super::scan::{Scan, Stop, blank, byte, colon, invalid, misshapen, slice, too_large, value};
-use crate::filter::escape::{inside_of_string, unescaped};
+use crate::domain::names::ColumnName;
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
+use crate::filter::output::Cell;
 use std::ops::Range;
+
+/// How many names of cut columns are told.
+const MAX_TOLD: usize = 16;
+
+/// Whether values may hold line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// They leave byte for byte.
+    AsTheyAre,
+    /// Each document leaves on one line.
+    One,
+}
+
+impl Lines {
+    /// Appends a value.
+    #[inline]
+    pub(super) fn write(self, value: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::AsTheyAre => out.extend_from_slice(value),
+            Self::One => Cell::Json(value).write_line(out),
+        }
+    }
+}
 
 /// Reads rows; keeps what it learnt about their names.
 pub(super) struct RowReader {
-    levels: Vec<Keys>,
-    /// Where the granted cells of the object at hand stand.
-    cells: Vec<Option<Range<usize>>>,
+    /// The names of rows and `also` objects; those of headers count as the first level's.
+    pub(super) levels: Vec<Keys>,
+    /// The names of columns in pairs, and of the members of a pair.
+    pub(super) pair_names: Keys,
+    pub(super) pair_keys: Keys,
+    /// Where the cells of the row or object at hand stand.
+    pub(super) cells: Vec<Option<Range<usize>>>,
     /// Where all items of the array at hand stand.
-    items: Vec<Range<usize>>,
+    pub(super) items: Vec<Range<usize>>,
     /// Where the open groups of the row being written began.
     groups: Vec<usize>,
-}
-
-/// The names of array rows.
-pub(super) struct Header {
-    width: usize,
-    /// The places of the granted columns that the backend sends, in the view's order.
-    granted: Vec<usize>,
+    /// The cells that some row had so far.
+    met: Vec<bool>,
+    met_all: bool,
+    has_rows: bool,
 }
 
 impl RowReader {
     pub(super) fn new(columns: &Columns) -> Self {
         Self {
-            levels: (0..columns.levels()).map(|_| Keys::default()).collect(),
+            levels: columns.prefixes().map(|_| Keys::default()).collect(),
+            pair_names: Keys::default(),
+            pair_keys: Keys::default(),
             cells: vec![None; columns.cells()],
             items: Vec::new(),
             groups: Vec::new(),
+            met: vec![false; columns.cells()],
+            met_all: false,
+            has_rows: false,
         }
     }
 
     /// How many distinct names were dropped.
     pub(super) fn removed(&self) -> usize {
-        self.levels.iter().map(Keys::removed).sum()
+        self.levels.iter().map(Keys::removed).sum::<usize>() + self.names_removed_of_pairs().count()
+    }
+
+    /// The first few names that were dropped, as they mean.
+    pub(super) fn removed_names(&self, columns: &Columns) -> Vec<String> {
+        let told = |prefix: &str, name: &[u8]| format!("{prefix}{}", String::from_utf8_lossy(name));
+        let levels = columns.prefixes().zip(&self.levels);
+        levels
+            .flat_map(|(prefix, keys)| keys.removed_names().map(move |name| told(prefix, name)))
+            .chain(self.names_removed_of_pairs().map(|name| told("", name)))
+            .take(MAX_TOLD)
+            .collect()
+    }
+
+    /// Those that stood in pairs only.
+    fn names_removed_of_pairs(&self) -> impl Iterator<Item = &[u8]> {
+        let row = self.levels.first();
+        let is_known = move |name: &[u8]| row.is_some_and(|keys| keys.removes(name));
+        self.pair_names.removed_names().filter(move |name| !is_known(name))
+    }
+
+    /// The columns of the view that no row had so far; none where there was no row.
+    pub(super) fn missing(&self, columns: &Columns) -> Vec<ColumnName> {
+        let is_missing = |cell: usize| self.has_rows && self.met.get(cell) == Some(&false);
+        let missing = columns.view.iter().filter(|granted| is_missing(granted.cell));
+        missing.map(|granted| granted.name.clone()).collect()
+    }
+
+    /// Notes which columns the row just read has.
+    #[inline]
+    pub(super) fn note_row(&mut self) {
+        self.has_rows = true;
+        if !self.met_all {
+            for (met, cell) in self.met.iter_mut().zip(&self.cells) {
+                *met |= cell.is_some();
+            }
+            self.met_all = self.met.iter().all(|met| *met);
+        }
+    }
+
+    /// What stands in a cell of the row just read from `text`.
+    #[inline]
+    pub(super) fn cell<'t>(&self, cell: usize, text: &'t [u8]) -> Cell<'t> {
+        match self.cells.get(cell) {
+            Some(Some(cell)) => Cell::Json(slice(text, cell.start, cell.end)),
+            Some(None) | None => Cell::Missing,
+        }
     }
 
     /// Reads the object at `at`: where it ends.
@@ -92,16 +168,16 @@ impl RowReader {
         }
     }
 
-    /// Writes the object just read from `text`.
-    pub(super) fn write_object(&mut self, columns: &Columns, text: &[u8], out: &mut Vec<u8>) {
+    /// Writes what was just read from `text` as an object.
+    pub(super) fn write_object(&mut self, pieces: &[Piece], text: &[u8], lines: Lines, out: &mut Vec<u8>) {
         out.push(b'{');
-        for piece in &columns.pieces {
+        for piece in pieces {
             match piece {
                 Piece::Cell { lead, cell } => {
                     if let Some(Some(cell)) = self.cells.get(*cell) {
                         separate(out);
                         out.extend_from_slice(lead);
-                        out.extend_from_slice(slice(text, cell.start, cell.end));
+                        lines.write(slice(text, cell.start, cell.end), out);
                     }
                 }
                 Piece::Open { lead } => {
@@ -146,65 +222,10 @@ impl RowReader {
             }
         }
     }
-
-    /// Makes a header of the array just read, and writes its granted names. Of a name that stands twice the first counts.
-    pub(super) fn write_header(&mut self, columns: &Columns, text: &[u8], out: &mut Vec<u8>) -> Scan<Header> {
-        let mut places = vec![None; columns.cells()];
-        for (place, item) in self.items.iter().enumerate() {
-            let spelling = slice(text, item.start, item.end);
-            let Some(name) = inside_of_string(spelling).and_then(unescaped) else {
-                return Err(misshapen("a header holds something else than a name"));
-            };
-            match columns.cell(&name) {
-                Some(cell) => {
-                    if let Some(known) = places.get_mut(cell) {
-                        known.get_or_insert(place);
-                    }
-                }
-                None => {
-                    if let Some(keys) = self.levels.first_mut() {
-                        keys.note(spelling, &name, columns.step(0, &name));
-                    }
-                }
-            }
-        }
-        let mut granted = Vec::new();
-        out.push(b'[');
-        for (name, cell) in &columns.view {
-            if let Some(Some(place)) = places.get(*cell) {
-                separate(out);
-                out.extend_from_slice(name);
-                granted.push(*place);
-            }
-        }
-        out.push(b']');
-        if granted.is_empty() && !self.items.is_empty() {
-            return Err(misshapen("a header names none of the granted columns"));
-        }
-        Ok(Header { width: self.items.len(), granted })
-    }
-
-    /// Writes the array just read from `text`, a row under that header.
-    pub(super) fn write_array(&mut self, header: &Header, text: &[u8], out: &mut Vec<u8>) -> Scan<()> {
-        if self.items.len() != header.width {
-            return Err(misshapen("a row is not as long as its header"));
-        }
-        out.push(b'[');
-        for (nth, place) in header.granted.iter().enumerate() {
-            if nth > 0 {
-                out.push(b',');
-            }
-            if let Some(item) = self.items.get(*place) {
-                out.extend_from_slice(slice(text, item.start, item.end));
-            }
-        }
-        out.push(b']');
-        Ok(())
-    }
 }
 
 /// A comma, unless a bracket has just been opened: no cell or name ends in one.
-fn separate(out: &mut Vec<u8>) {
+pub(super) fn separate(out: &mut Vec<u8>) {
     if !matches!(out.last(), Some(b'{' | b'[')) {
         out.push(b',');
     }

@@ -4,7 +4,9 @@
 //! [`Stop::Incomplete`], not an error: more may come. Nesting is limited and kept in bits,
 //! so no input can drive a recursion.
 
+use crate::filter::escape::unescaped;
 use crate::filter::{FilterError, Violation};
+use std::ops::Range;
 
 /// Why reading went no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +144,36 @@ pub(super) fn name(text: &[u8], at: usize) -> Scan<usize> {
         b'"' => string(text, at + 1),
         _ => Err(invalid("a member's name is missing")),
     }
+}
+
+/// Where the value stands to which these member names lead from the valid value at `at`; of members of one name the first.
+pub(super) fn find<'p>(
+    text: &[u8],
+    mut at: usize,
+    way: impl Iterator<Item = &'p str>,
+) -> Scan<Option<Range<usize>>> {
+    for token in way {
+        if byte(text, at)? != b'{' {
+            return Ok(None);
+        }
+        at = blank(text, at + 1);
+        loop {
+            if byte(text, at)? == b'}' {
+                return Ok(None);
+            }
+            let end = name(text, at)?;
+            let is_meant = unescaped(slice(text, at + 1, end - 1)).as_deref() == Some(token.as_bytes());
+            at = colon(text, end)?;
+            if is_meant {
+                break;
+            }
+            at = blank(text, value(text, at, MAX_DEPTH)?);
+            if byte(text, at)? == b',' {
+                at = blank(text, at + 1);
+            }
+        }
+    }
+    Ok(Some(at..value(text, at, MAX_DEPTH)?))
 }
 
 /// The containers around a place, one bit for each.

@@ -1,0 +1,133 @@
+//! Rows that are arrays of pairs, each a column's name and its cell: `[{"name":"clicks","value":3}]`.
+
+use super::columns::{Columns, Step, lead, quoted};
+use super::row::{Lines, RowReader, separate};
+use super::scan::{Scan, blank, byte, colon, invalid, misshapen, slice, too_large, value};
+
+/// The members of pairs.
+#[derive(Debug)]
+pub(super) struct Pairs {
+    name_key: Box<str>,
+    value_key: Box<str>,
+    /// In the view's order: `{"name":"clicks","value":`
+    leads: Vec<Box<[u8]>>,
+}
+
+/// What the members of a pair are, as the cells of an object are numbered.
+const NAME: Step = Step { cell: Some(0), level: None };
+const VALUE: Step = Step { cell: Some(1), level: None };
+
+impl Pairs {
+    pub(super) fn new(name_key: &str, value_key: &str, columns: &Columns) -> Self {
+        let pair = |name: &[u8]| [b"{", &*lead(name_key), name, b",", &*lead(value_key)].concat().into();
+        Self {
+            name_key: name_key.into(),
+            value_key: value_key.into(),
+            leads: columns.view.iter().map(|granted| pair(&quoted(granted.name.as_str()))).collect(),
+        }
+    }
+
+    fn step(&self, key: &[u8]) -> Option<Step> {
+        if *key == *self.name_key.as_bytes() {
+            Some(NAME)
+        } else {
+            (*key == *self.value_key.as_bytes()).then_some(VALUE)
+        }
+    }
+}
+
+impl RowReader {
+    /// Reads the array of pairs at `at`: where it ends.
+    pub(super) fn read_pairs(
+        &mut self,
+        pairs: &Pairs,
+        columns: &Columns,
+        text: &[u8],
+        at: usize,
+        depth: u32,
+    ) -> Scan<usize> {
+        self.cells.fill(None);
+        self.pair_names.begin();
+        if byte(text, at)? != b'[' {
+            return Err(misshapen("not an array where a row of pairs belongs"));
+        }
+        let Some(depth) = depth.checked_sub(2) else {
+            return Err(too_large("nested more than 64 levels deep"));
+        };
+        let mut at = blank(text, at + 1);
+        if byte(text, at)? == b']' {
+            return Ok(at + 1);
+        }
+        loop {
+            at = self.pair(pairs, columns, text, at, depth)?;
+            at = blank(text, at);
+            match byte(text, at)? {
+                b',' => at = blank(text, at + 1),
+                b']' => return Ok(at + 1),
+                _ => return Err(invalid("a comma or closing bracket is missing")),
+            }
+        }
+    }
+
+    /// Reads one pair, whose values may nest `depth` levels.
+    fn pair(&mut self, pairs: &Pairs, columns: &Columns, text: &[u8], at: usize, depth: u32) -> Scan<usize> {
+        if byte(text, at)? != b'{' {
+            return Err(misshapen("not an object where a pair belongs"));
+        }
+        self.pair_keys.begin();
+        let (mut name, mut cell) = (None, None);
+        let mut at = blank(text, at + 1);
+        if byte(text, at)? == b'}' {
+            return Err(misshapen("a pair without a name or a value"));
+        }
+        loop {
+            let (step, end) = self.pair_keys.read(text, at, |key| pairs.step(key))?;
+            let from = colon(text, end)?;
+            at = value(text, from, depth)?;
+            if step == NAME {
+                name = Some(from);
+            } else if step == VALUE {
+                cell = Some(from..at);
+            }
+            at = blank(text, at);
+            match byte(text, at)? {
+                b',' => at = blank(text, at + 1),
+                b'}' => break,
+                _ => return Err(invalid("a comma or closing brace is missing")),
+            }
+        }
+        let (Some(name), Some(_)) = (name, &cell) else {
+            return Err(misshapen("a pair without a name or a value"));
+        };
+        if byte(text, name)? != b'"' {
+            return Err(misshapen("a pair whose name is no string"));
+        }
+        let whole = |name: &[u8]| Some(Step { cell: Some(columns.cell(name)?), level: None });
+        let (step, _) = self.pair_names.read(text, name, whole)?;
+        if let Some(place) = step.cell.and_then(|place| self.cells.get_mut(place)) {
+            *place = cell;
+        }
+        Ok(at + 1)
+    }
+
+    /// Writes the row just read from `text` as pairs.
+    pub(super) fn write_pairs(
+        &self,
+        pairs: &Pairs,
+        columns: &Columns,
+        text: &[u8],
+        lines: Lines,
+        out: &mut Vec<u8>,
+    ) {
+        out.push(b'[');
+        for (granted, lead) in columns.view.iter().zip(&pairs.leads) {
+            if let Some(Some(cell)) = self.cells.get(granted.cell) {
+                separate(out);
+                out.extend_from_slice(lead);
+                lines.write(slice(text, cell.start, cell.end), out);
+                out.push(b'}');
+            }
+        }
+        out.push(b']');
+    }
+}
