@@ -31,9 +31,14 @@ pub(super) struct Rig {
 
 /// Every column of `view` is granted, in its order; the answer leaves in its own format and may be everyone's.
 pub(super) fn rig(dialect: &ResponseDialect, view: &str) -> Rig {
-    let catalogue = Catalogue::new(columns(view));
-    let all: Vec<_> = catalogue.iter().map(|(at, _)| at).collect();
-    let plan = FilterPlan::new(dialect, &catalogue, &View::new(&all).unwrap());
+    rig_of(dialect, view, usize::MAX)
+}
+
+/// [`rig`] where only the first few columns of the catalogue are granted.
+pub(super) fn rig_of(dialect: &ResponseDialect, catalogue: &str, granted: usize) -> Rig {
+    let catalogue = Catalogue::new(columns(catalogue));
+    let view: Vec<_> = catalogue.iter().map(|(at, _)| at).take(granted).collect();
+    let plan = FilterPlan::new(dialect, &catalogue, &View::new(&view).unwrap());
     let terms = Terms { output: dialect.format.own_output(), rows_of: RowsOf::Everyone, paging: None };
     Rig { plan, terms }
 }

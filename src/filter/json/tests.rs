@@ -1,5 +1,8 @@
 //! One row, one rule.
 
+mod documents;
+mod forms;
+
 use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm, Scalar, Success};
 use crate::domain::pointer::Pointer;
 use crate::filter::FilterError;
