@@ -1,8 +1,12 @@
 //! Whatever a backend sends, in whatever pieces: only granted cells leave.
 
-use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm};
+use super::tests::forms::{dialect, pairs};
+use crate::domain::dialect::{
+    Cursor, Documents, JsonDialect, OnForeignRow, OutputFormat, Place, ResponseFormat, RowForm, Scalar,
+    Shape, Success,
+};
 use crate::domain::pointer::Pointer;
-use crate::filter::testing::{Rig, pieces, plan, run};
+use crate::filter::testing::{Rig, pieces, plan, rig, run};
 use proptest::prelude::*;
 
 /// The backend's columns; the view grants some of them under other names.
@@ -129,6 +133,70 @@ fn projected(document: &serde_json::Value) -> serde_json::Value {
     })
 }
 
+/// Whose a row is, and its cells: two granted ones that it may lack where its form lets it.
+type Owned = (bool, Option<String>, String);
+
+fn at(text: &str) -> Pointer {
+    Pointer::parse(text).unwrap()
+}
+
+fn row_form() -> impl Strategy<Value = RowForm> {
+    prop_oneof![
+        Just(RowForm::Object),
+        Just(RowForm::ArrayAfterHeader),
+        Just(RowForm::Array { header: at("/c") }),
+        Just(pairs()),
+    ]
+}
+
+fn row_text(form: &RowForm, (is_own, a, b): &Owned) -> String {
+    let owner = if *is_own { "1" } else { "\"hidden-cell\"" };
+    let a_or_null = a.as_deref().unwrap_or("null");
+    match form {
+        RowForm::Object => {
+            let a = a.as_ref().map_or(String::new(), |a| format!("\"A\":{a},"));
+            format!("{{\"h\":\"{HIDDEN}\",{a}\"o\":{owner},\"b\":{b}}}")
+        }
+        RowForm::Array { .. } | RowForm::ArrayAfterHeader => {
+            format!("[{b}, {owner},\"{HIDDEN}\",{a_or_null}]")
+        }
+        RowForm::Pairs { .. } => {
+            let pair = |name: &str, value: &str| format!("{{\"name\":\"{name}\",\"value\":{value}}}");
+            let a = a.as_ref().map_or(String::new(), |a| format!("{},", pair("A", a)));
+            format!("[{a}{},{}]", pair("o", owner), pair("b", b))
+        }
+    }
+}
+
+/// Documents whose rows leave as `expected`, alone and as objects.
+fn answer(form: &RowForm, rows: &[Owned], header_first: bool, documents: Documents) -> (String, Vec<String>) {
+    let header = "[\"b\",\"o\",\"h\",\"A\"]";
+    let document = |rows: &[Owned]| {
+        let texts: Vec<_> = rows.iter().map(|row| row_text(form, row)).collect();
+        let texts = texts.join(" , ");
+        match form {
+            RowForm::ArrayAfterHeader if texts.is_empty() => format!("{{\"rows\":[{header}]}}"),
+            RowForm::ArrayAfterHeader => format!("{{\"rows\":[{header},{texts}]}}"),
+            RowForm::Array { .. } if header_first => format!("{{\"c\":{header},\"rows\":[{texts}]}}"),
+            RowForm::Array { .. } => format!("{{\"rows\":[{texts}],\"x\":\"{HIDDEN}\",\"c\":{header}}}"),
+            RowForm::Object | RowForm::Pairs { .. } => format!("{{\"rows\":[{texts}]}}"),
+        }
+    };
+    let text = match documents {
+        Documents::One => document(rows),
+        Documents::Many => {
+            let (one, other) = rows.split_at(rows.len() / 2);
+            format!("{}\n{}\n", document(one), document(other))
+        }
+    };
+    let is_array = matches!(form, RowForm::Array { .. } | RowForm::ArrayAfterHeader);
+    let projection = |(_, a, b): &Owned| match a {
+        None if !is_array => format!("{{\"b\":{b}}}"),
+        a => format!("{{\"a\":{},\"b\":{b}}}", a.as_deref().unwrap_or("null")),
+    };
+    (text, rows.iter().filter(|row| row.0).map(projection).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -193,6 +261,58 @@ proptest! {
         }
     }
 
+    #[test]
+    fn own_rows_leave_alone_in_every_output(
+        form in row_form(), rows in prop::collection::vec((prop::bool::weighted(0.7), prop::option::of(cell()), cell()), 0..6),
+        header_first in any::<bool>(), many in any::<bool>(), cuts in cuts(),
+    ) {
+        let documents = if many { Documents::Many } else { Documents::One };
+        let (text, expected) = answer(&form, &rows, header_first, documents);
+        let is_foreign = rows.iter().any(|row| !row.0);
+        for shape in [Shape::Same, Shape::Objects, Shape::Bare] {
+            for output in [OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Csv] {
+                let json = JsonDialect { row: form.clone(), documents, ..JsonDialect::new(at("/rows")) };
+                let mut dialect = dialect(json);
+                dialect.output.shape = shape;
+                dialect.rows.scope_column = Some("o".into());
+                prop_assert_eq!(run(&rig(&dialect, "a=A b").output(output).rows_of(&["1"]), [text.as_bytes()]).is_err(), is_foreign);
+                dialect.rows.on_foreign_row = OnForeignRow::Drop;
+                let plan = rig(&dialect, "a=A b").output(output).rows_of(&["1"]);
+                let (out, _) = run(&plan, [text.as_bytes()]).unwrap();
+                prop_assert_eq!(&run(&plan, pieces(text.as_bytes(), &cuts)).unwrap().0, &out);
+                let out = String::from_utf8(out).unwrap();
+                prop_assert!(!out.contains(HIDDEN));
+                let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+                match (output, shape, documents) {
+                    (OutputFormat::Json, Shape::Bare, _) | (OutputFormat::Json, _, Documents::Many) => {
+                        prop_assert_eq!(out, format!("[{}]", expected.join(",")));
+                    }
+                    (OutputFormat::Ndjson, Shape::Bare, _) | (OutputFormat::Ndjson, _, Documents::One) => {
+                        prop_assert_eq!(out.lines().map(read).collect::<Vec<_>>(), expected.iter().map(|row| read(row)).collect::<Vec<_>>());
+                    }
+                    (OutputFormat::Ndjson, _, Documents::Many) => prop_assert_eq!(out.lines().count(), 2),
+                    (OutputFormat::Csv, _, _) => prop_assert!(out.starts_with("a,b\r\n")),
+                    _ => prop_assert_eq!(out.chars().next(), Some('{')),
+                }
+            }
+        }
+    }
+
+    /// No prefix of a document passes, in whatever form and output.
+    #[test]
+    fn no_prefix_passes_in_any_output(
+        form in row_form(), rows in prop::collection::vec((Just(true), prop::option::of(cell()), cell()), 0..3),
+        header_first in any::<bool>(), cut in 0..1000_usize,
+    ) {
+        let (text, _) = answer(&form, &rows, header_first, Documents::One);
+        for output in [OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Csv] {
+            let json = JsonDialect { row: form.clone(), ..JsonDialect::new(at("/rows")) };
+            let plan = rig(&dialect(json), "a=A b").output(output);
+            prop_assert!(run(&plan, [text.as_bytes()]).is_ok());
+            prop_assert!(run(&plan, [&text.as_bytes()[..cut * text.len() / 1000]]).is_err());
+        }
+    }
+
     /// One byte of a document replaced, left out or put in.
     #[test]
     fn a_broken_document_does_not_pass(
@@ -221,11 +341,30 @@ proptest! {
         ],
         cuts in cuts(),
     ) {
-        for row in [RowForm::Object, RowForm::ArrayAfterHeader, RowForm::Array { header: Pointer::parse("/totals").unwrap() }] {
-            let plan = json_plan(row);
-            let whole = run(&plan, [&bytes[..]]);
-            let cut = run(&plan, pieces(&bytes, &cuts));
+        let same = |plan: &Rig| {
+            let whole = run(plan, [&bytes[..]]);
+            let cut = run(plan, pieces(&bytes, &cuts));
             prop_assert_eq!(cut.is_ok(), whole.is_ok());
+            Ok(())
+        };
+        for row in [RowForm::Object, RowForm::ArrayAfterHeader, RowForm::Array { header: at("/totals") }, pairs()] {
+            same(&json_plan(row.clone()))?;
+            for (rows, output) in [(None, OutputFormat::Ndjson), (Some(at("")), OutputFormat::Json), (Some(at("/a")), OutputFormat::Csv)] {
+                let json = JsonDialect {
+                    documents: Documents::Many,
+                    rows,
+                    row: row.clone(),
+                    columns_arrays: [at("/c"), at("/b")].into(),
+                    cursors: [Cursor { at: at("/r"), parameter: Place::Query("r".into()) }].into(),
+                    links: [at("/s")].into(),
+                    success: Some(Success { at: at("/t"), equals: [Scalar::Number(1.0)].into(), absent_ok: true }),
+                    ..JsonDialect::new(at(""))
+                };
+                let mut dialect = dialect(json);
+                dialect.rows.scope_column = Some("b".into());
+                dialect.rows.on_foreign_row = OnForeignRow::Drop;
+                same(&rig(&dialect, "a c=c.a").output(output).rows_of(&["1"]))?;
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One row, one rule.
 
 mod documents;
-mod forms;
+pub(super) mod forms;
 
 use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm, Scalar, Success};
 use crate::domain::pointer::Pointer;

@@ -11,11 +11,11 @@ use crate::filter::{FilterError, Violation};
 use OutputFormat::{Csv, Json, Ndjson};
 use Shape::{Bare, Objects, Same};
 
-pub(super) fn pairs() -> RowForm {
+pub(in crate::filter::json) fn pairs() -> RowForm {
     RowForm::Pairs { name_key: "name".into(), value_key: "value".into() }
 }
 
-pub(super) fn dialect(json: JsonDialect) -> ResponseDialect {
+pub(in crate::filter::json) fn dialect(json: JsonDialect) -> ResponseDialect {
     ResponseDialect::new(ResponseFormat::Json(json))
 }
 
