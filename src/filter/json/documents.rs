@@ -44,7 +44,6 @@ impl Walk {
             header: None,
             holes: Vec::new(),
             held: 0,
-            documents: 0,
             line_ended: false,
             plan,
             terms,
@@ -87,7 +86,6 @@ impl Walk {
         if self.rows_only.is_none() && self.lines == Lines::One && has_left {
             self.out.push(b'\n');
         }
-        self.documents += 1;
         self.released = self.out.len();
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Rows that are arrays of pairs, each a column's name and its cell: `[{"name":"clicks","value":3}]`.
 
 use super::columns::{Columns, Step, lead, quoted};
+use super::keys::Keys;
 use super::row::{Lines, RowReader, separate};
 use super::scan::{Scan, blank, byte, colon, invalid, misshapen, slice, too_large, value};
+use std::ops::Range;
 
 /// The members of pairs.
 #[derive(Debug)]
@@ -36,52 +38,38 @@ impl Pairs {
     }
 }
 
-impl RowReader {
-    /// Reads the array of pairs at `at`: where it ends.
-    pub(super) fn read_pairs(
-        &mut self,
-        pairs: &Pairs,
-        columns: &Columns,
-        text: &[u8],
-        at: usize,
-        depth: u32,
-    ) -> Scan<usize> {
-        self.cells.fill(None);
-        self.pair_names.begin();
-        if byte(text, at)? != b'[' {
-            return Err(misshapen("not an array where a row of pairs belongs"));
-        }
-        let Some(depth) = depth.checked_sub(2) else {
-            return Err(too_large("nested more than 64 levels deep"));
-        };
-        let mut at = blank(text, at + 1);
-        if byte(text, at)? == b']' {
-            return Ok(at + 1);
-        }
-        loop {
-            at = self.pair(pairs, columns, text, at, depth)?;
-            at = blank(text, at);
-            match byte(text, at)? {
-                b',' => at = blank(text, at + 1),
-                b']' => return Ok(at + 1),
-                _ => return Err(invalid("a comma or closing bracket is missing")),
-            }
-        }
-    }
+/// What was learnt about the names in pairs.
+#[derive(Default)]
+pub(super) struct PairNames {
+    /// The columns that pairs name.
+    pub(super) columns: Keys,
+    /// The members of a pair.
+    members: Keys,
+}
 
-    /// Reads one pair, whose values may nest `depth` levels.
-    fn pair(&mut self, pairs: &Pairs, columns: &Columns, text: &[u8], at: usize, depth: u32) -> Scan<usize> {
+/// One pair.
+struct Pair {
+    /// The cell of the column, if that matters.
+    cell: Option<usize>,
+    value: Range<usize>,
+    /// Where the pair ends.
+    end: usize,
+}
+
+impl PairNames {
+    /// Reads the pair at `at`, whose values may nest `depth` levels.
+    fn read(&mut self, pairs: &Pairs, columns: &Columns, text: &[u8], at: usize, depth: u32) -> Scan<Pair> {
         if byte(text, at)? != b'{' {
             return Err(misshapen("not an object where a pair belongs"));
         }
-        self.pair_keys.begin();
+        self.members.begin();
         let (mut name, mut cell) = (None, None);
         let mut at = blank(text, at + 1);
         if byte(text, at)? == b'}' {
             return Err(misshapen("a pair without a name or a value"));
         }
         loop {
-            let (step, end) = self.pair_keys.read(text, at, |key| pairs.step(key))?;
+            let (step, end) = self.members.read(text, at, |key| pairs.step(key))?;
             let from = colon(text, end)?;
             at = value(text, from, depth)?;
             if step == NAME {
@@ -96,18 +84,53 @@ impl RowReader {
                 _ => return Err(invalid("a comma or closing brace is missing")),
             }
         }
-        let (Some(name), Some(_)) = (name, &cell) else {
+        let (Some(name), Some(value)) = (name, cell) else {
             return Err(misshapen("a pair without a name or a value"));
         };
         if byte(text, name)? != b'"' {
             return Err(misshapen("a pair whose name is no string"));
         }
         let whole = |name: &[u8]| Some(Step { cell: Some(columns.cell(name)?), level: None });
-        let (step, _) = self.pair_names.read(text, name, whole)?;
-        if let Some(place) = step.cell.and_then(|place| self.cells.get_mut(place)) {
-            *place = cell;
+        let (step, _) = self.columns.read(text, name, whole)?;
+        Ok(Pair { cell: step.cell, value, end: at + 1 })
+    }
+}
+
+impl RowReader {
+    /// Reads the array of pairs at `at`: where it ends.
+    pub(super) fn read_pairs(
+        &mut self,
+        pairs: &Pairs,
+        columns: &Columns,
+        text: &[u8],
+        at: usize,
+        depth: u32,
+    ) -> Scan<usize> {
+        self.cells.fill(None);
+        let names = self.pairs.get_or_insert_default();
+        names.columns.begin();
+        if byte(text, at)? != b'[' {
+            return Err(misshapen("not an array where a row of pairs belongs"));
         }
-        Ok(at + 1)
+        let Some(depth) = depth.checked_sub(2) else {
+            return Err(too_large("nested more than 64 levels deep"));
+        };
+        let mut at = blank(text, at + 1);
+        if byte(text, at)? == b']' {
+            return Ok(at + 1);
+        }
+        loop {
+            let Pair { cell, value, end } = names.read(pairs, columns, text, at, depth)?;
+            if let Some(cell) = cell.and_then(|cell| self.cells.get_mut(cell)) {
+                *cell = Some(value);
+            }
+            at = blank(text, end);
+            match byte(text, at)? {
+                b',' => at = blank(text, at + 1),
+                b']' => return Ok(at + 1),
+                _ => return Err(invalid("a comma or closing bracket is missing")),
+            }
+        }
     }
 
     /// Writes the row just read from `text` as pairs.

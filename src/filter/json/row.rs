@@ -5,6 +5,7 @@
 
 use super::columns::{Columns, Piece};
 use super::keys::Keys;
+use super::pairs::PairNames;
 use super::scan::{Scan, Stop, blank, byte, colon, invalid, misshapen, slice, too_large, value};
 use crate::domain::names::ColumnName;
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
@@ -38,9 +39,8 @@ impl Lines {
 pub(super) struct RowReader {
     /// The names of rows and `also` objects; those of headers count as the first level's.
     pub(super) levels: Vec<Keys>,
-    /// The names of columns in pairs, and of the members of a pair.
-    pub(super) pair_names: Keys,
-    pub(super) pair_keys: Keys,
+    /// The names in pairs, once there is one.
+    pub(super) pairs: Option<Box<PairNames>>,
     /// Where the cells of the row or object at hand stand.
     pub(super) cells: Vec<Option<Range<usize>>>,
     /// Where all items of the array at hand stand.
@@ -57,8 +57,7 @@ impl RowReader {
     pub(super) fn new(columns: &Columns) -> Self {
         Self {
             levels: columns.prefixes().map(|_| Keys::default()).collect(),
-            pair_names: Keys::default(),
-            pair_keys: Keys::default(),
+            pairs: None,
             cells: vec![None; columns.cells()],
             items: Vec::new(),
             groups: Vec::new(),
@@ -88,7 +87,8 @@ impl RowReader {
     fn names_removed_of_pairs(&self) -> impl Iterator<Item = &[u8]> {
         let row = self.levels.first();
         let is_known = move |name: &[u8]| row.is_some_and(|keys| keys.removes(name));
-        self.pair_names.removed_names().filter(move |name| !is_known(name))
+        let removed = self.pairs.iter().flat_map(|pairs| pairs.columns.removed_names());
+        removed.filter(move |name| !is_known(name))
     }
 
     /// The columns of the view that no row had so far; none where there was no row.
@@ -103,11 +103,15 @@ impl RowReader {
     pub(super) fn note_row(&mut self) {
         self.has_rows = true;
         if !self.met_all {
-            for (met, cell) in self.met.iter_mut().zip(&self.cells) {
-                *met |= cell.is_some();
-            }
-            self.met_all = self.met.iter().all(|met| *met);
+            self.note_columns();
         }
+    }
+
+    fn note_columns(&mut self) {
+        for (met, cell) in self.met.iter_mut().zip(&self.cells) {
+            *met |= cell.is_some();
+        }
+        self.met_all = self.met.iter().all(|met| *met);
     }
 
     /// What stands in a cell of the row just read from `text`.

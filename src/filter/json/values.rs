@@ -17,7 +17,10 @@ const MAX_CURSOR: usize = 64 << 10;
 /// As what a row leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowOutput {
-    Object,
+    /// An object as deep as the backend's.
+    Nested,
+    /// An object of what stood side by side.
+    Flat,
     Array,
     Pairs,
     Csv,
@@ -25,13 +28,16 @@ pub(super) enum RowOutput {
 
 impl RowOutput {
     pub(super) fn new(output: OutputFormat, shape: Shape, row: &RowForm, envelope_leaves: bool) -> Self {
-        match (output, shape, row) {
-            (OutputFormat::Csv, _, _) => Self::Csv,
-            (_, Shape::Same, RowForm::Array { .. } | RowForm::ArrayAfterHeader) if envelope_leaves => {
-                Self::Array
+        match (output, row) {
+            (OutputFormat::Csv, _) => Self::Csv,
+            (_, RowForm::Object) => Self::Nested,
+            (_, RowForm::Array { .. } | RowForm::ArrayAfterHeader | RowForm::Pairs { .. })
+                if shape != Shape::Same || !envelope_leaves =>
+            {
+                Self::Flat
             }
-            (_, Shape::Same, RowForm::Pairs { .. }) if envelope_leaves => Self::Pairs,
-            (_, Shape::Same | Shape::Objects | Shape::Bare, _) => Self::Object,
+            (_, RowForm::Array { .. } | RowForm::ArrayAfterHeader) => Self::Array,
+            (_, RowForm::Pairs { .. }) => Self::Pairs,
         }
     }
 }
@@ -99,46 +105,50 @@ impl Walk {
     #[inline]
     pub(super) fn leaves(&mut self, text: &[u8]) -> Scan<bool> {
         self.reader.note_row();
-        let Judged { scope, total } = self.judged;
-        if scope.is_none() && total.is_none() {
-            return Ok(true);
-        }
+        let is_judged = self.judged.scope.is_some() || self.judged.total.is_some();
+        if is_judged { self.judge_row(text) } else { Ok(true) }
+    }
+
+    fn judge_row(&mut self, text: &[u8]) -> Scan<bool> {
         let cell = |cell: Option<usize>| cell.map_or(Cell::Missing, |cell| self.reader.cell(cell, text));
-        let verdict = self.judge.judge(&self.plan.rules, &cell(scope), &cell(total)).map_err(Stop::Failed)?;
+        let (scope, total) = (cell(self.judged.scope), cell(self.judged.total));
+        let verdict = self.judge.judge(&self.plan.rules, &scope, &total).map_err(Stop::Failed)?;
         Ok(verdict == Verdict::Leaves)
     }
 
     /// Writes the row just read from `text`.
+    #[inline]
     pub(super) fn write_row(&mut self, text: &[u8]) {
         let columns = &self.plan.columns;
-        // Rows that stood in objects keep their depth, others have none.
-        let pieces = if self.plan.row == RowForm::Object { &columns.nested } else { &columns.flat };
+        let pieces = match self.row_output {
+            RowOutput::Nested => &columns.nested,
+            RowOutput::Flat => &columns.flat,
+            RowOutput::Array | RowOutput::Pairs | RowOutput::Csv => return self.write_other_row(text),
+        };
         let (reader, out, lines) = (&mut self.reader, &mut self.out, self.lines);
-        match (self.row_output, &mut self.rows_only) {
-            (RowOutput::Object, None) => reader.write_object(pieces, text, lines, out),
-            (RowOutput::Array, _) => {
-                if let Some(header) = &self.header {
-                    reader.write_array(header, text, lines, out);
-                }
-            }
-            (RowOutput::Pairs, _) => {
-                if let Some(pairs) = &self.plan.pairs {
-                    reader.write_pairs(pairs, columns, text, lines, out);
-                }
-            }
-            (RowOutput::Object, Some(writer)) => {
+        match &mut self.rows_only {
+            None => reader.write_object(pieces, text, lines, out),
+            Some(writer) => {
                 writer.begin(&self.plan.output, out);
                 writer.object(|out| reader.write_object(pieces, text, lines, out), out);
             }
-            (RowOutput::Csv, writer) => {
-                let Some(writer) = writer else { return };
-                let cell = |nth: usize| match columns.view.get(nth) {
-                    Some(granted) => reader.cell(granted.cell, text),
-                    None => Cell::Missing,
-                };
-                writer.begin(&self.plan.output, out);
-                writer.row(&self.plan.output, cell, out);
-            }
+        }
+    }
+
+    /// [`Self::write_row`] for rows that leave as something else than objects.
+    fn write_other_row(&mut self, text: &[u8]) {
+        let (reader, out, columns) = (&self.reader, &mut self.out, &self.plan.columns);
+        if let Some(writer) = &mut self.rows_only {
+            let cell = |nth: usize| match columns.view.get(nth) {
+                Some(granted) => reader.cell(granted.cell, text),
+                None => Cell::Missing,
+            };
+            writer.begin(&self.plan.output, out);
+            writer.row(&self.plan.output, cell, out);
+        } else if let Some(pairs) = &self.plan.pairs {
+            reader.write_pairs(pairs, columns, text, self.lines, out);
+        } else if let Some(header) = &self.header {
+            reader.write_array(header, text, self.lines, out);
         }
     }
 

@@ -74,9 +74,7 @@ pub(super) struct Walk {
     pub(super) holes: Vec<Hole>,
     /// How long that is.
     pub(super) held: usize,
-    /// How many documents have ended.
-    pub(super) documents: u64,
-    /// Whether a line has ended behind the last of them.
+    /// Whether a line has ended behind the last document.
     pub(super) line_ended: bool,
 }
 
@@ -265,6 +263,7 @@ impl Walk {
         self.after_value()
     }
 
+    #[inline]
     fn after_value(&mut self) -> Scan<()> {
         if self.frames.is_empty() {
             self.next = Next::Nothing;
@@ -293,6 +292,7 @@ impl Walk {
     }
 
     /// Writes what stands in front of the value at hand in the container around it, which is rebuilt.
+    #[inline]
     pub(super) fn introduce(&mut self) {
         if self.rows_only.is_some() {
             return;

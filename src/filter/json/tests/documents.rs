@@ -5,9 +5,9 @@ use super::{INVALID, REFUSED, at, check, objects};
 use crate::domain::dialect::{
     Cursor, Documents, JsonDialect, OutputFormat, Place, RowForm, Scalar, Shape, Success,
 };
-use crate::filter::Paging;
 use crate::filter::headers::Ending;
 use crate::filter::testing::{Rig, cut, rig, run};
+use crate::filter::{FilterError, Paging, Violation};
 use OutputFormat::{Csv, Json, Ndjson};
 use Shape::{Bare, Objects, Same};
 
@@ -105,6 +105,43 @@ fn each_of_many_documents_tells_its_success() {
         check(&plan, r#"{"a":1,"m":[]}"#, absent);
         for value in ["false", "null", "\"true\"", "{}", "[true]"] {
             check(&plan, format!(r#"{ok}{{"a":1,"m":{{"ok":{value}}}}}"#), REFUSED);
+        }
+    }
+}
+
+#[test]
+fn refusals_say_what_is_wrong() {
+    use Violation::{ForeignRow, Repeated, Shape as Misshapen, Syntax, TooLarge, Truncated};
+    let with = |row: RowForm, documents: Documents| {
+        let mut json = objects("/rows");
+        json.row = row;
+        json.documents = documents;
+        json.columns_arrays = [at("/names"), at("/types")].into();
+        let mut dialect = dialect(json);
+        dialect.rows.scope_column = Some("o".into());
+        rig(&dialect, "a").rows_of(&["1"])
+    };
+    let (one, many) = (Documents::One, Documents::Many);
+    let deep = format!(r#"{{"rows":[{}]}}"#, "[".repeat(70));
+    #[rustfmt::skip]
+    let cases = [
+        (RowForm::Object, one, r#"{"rows":[{"o":2}]}"#, ForeignRow), (RowForm::Object, one, r#"{"rows":[{"o":1,"o":1}]}"#, Repeated),
+        (RowForm::Object, one, r#"{"rows":[{"o":1,}]}"#, Syntax), (RowForm::Object, one, r#"{"rows":[{"o":1"#, Truncated),
+        (RowForm::Object, one, r#"{"rows":[]}{}"#, Syntax), (RowForm::Object, one, "", Truncated), (RowForm::Object, one, "<html>", Syntax),
+        (RowForm::Object, one, r#"{"rows":[1]}"#, Misshapen), (RowForm::Object, one, r#"{"types":[1],"rows":[]}"#, Misshapen),
+        (RowForm::Object, many, " \n ", Truncated), (RowForm::Object, many, "{}", Misshapen), (RowForm::Object, many, r#"{"rows":[]}{"#, Truncated),
+        (RowForm::ArrayAfterHeader, one, r#"{"rows":[["a"]]}"#, Misshapen), (RowForm::ArrayAfterHeader, one, r#"{"rows":[["a","o","o"]]}"#, Repeated),
+        (RowForm::ArrayAfterHeader, one, r#"{"rows":[["a","o"],[1]]}"#, Misshapen), (RowForm::ArrayAfterHeader, one, &deep, TooLarge),
+        (RowForm::Array { header: at("/c") }, one, r#"{"rows":[[1,2]]}"#, Misshapen),
+        (RowForm::Array { header: at("/c") }, one, r#"{"rows":[[1,2]],"c":["a","o"]}"#, ForeignRow),
+        (pairs(), one, r#"{"rows":[[{"name":"o","value":1},{"name":"o","value":1}]]}"#, Repeated),
+        (pairs(), one, r#"{"rows":[[{"name":"o","value":1,"name":"a"}]]}"#, Repeated),
+        (pairs(), one, r#"{"rows":[[{"name":"o"}]]}"#, Misshapen), (pairs(), one, r#"{"rows":[[{"name":"a","value":1}]]}"#, ForeignRow),
+    ];
+    for (row, documents, text, expected) in cases {
+        match run(&with(row, documents), [text.as_bytes()]) {
+            Err(FilterError::Invalid(found, _)) => assert_eq!(found, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
         }
     }
 }
