@@ -2,7 +2,7 @@
 
 use crate::config::Rejected;
 use crate::reload::{Outcome, Reloader, Trigger, Watch};
-use crate::serve::{AccessLog, Body, Connection, Drain, Shard, handle, random_seal_key};
+use crate::serve::{AccessLog, Body, Connection, Drain, Findings, Shard, handle, random_seal_key};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::error::Error;
@@ -46,7 +46,8 @@ impl Gate {
         let (reloader, _warnings) = Reloader::start(config)?;
         // It never drains: the program around it does.
         let draining = Drain::default().watch();
-        let shard = Shard::new(reloader.reader(), access_log, draining, random_seal_key());
+        let findings = Arc::new(Findings::default());
+        let shard = Shard::new(reloader.reader(), access_log, findings, draining, random_seal_key());
         Ok(Self { shard: Arc::new(shard), reloader })
     }
 

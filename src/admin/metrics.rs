@@ -98,7 +98,7 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     }
     let mut outcomes = Vec::new();
     let (mut durations, mut backend_durations) = (Vec::new(), Vec::new());
-    let (mut removed, mut violations) = (Vec::new(), Vec::new());
+    let (mut removed, mut foreign, mut violations) = (Vec::new(), Vec::new(), Vec::new());
     for (name, report) in &counts.reports {
         let name = name.as_ref().map_or("-", |name| name.as_str());
         let labels = [("report", name)];
@@ -109,6 +109,7 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
         }
         backend_durations.push(histogram(&report.backend, &REQUEST_BOUNDS, &labels));
         removed.push(counter(report.columns_removed, &labels));
+        foreign.push(counter(report.foreign_rows, &labels));
         for (kind, count) in &report.violations {
             violations.push(counter(*count, &[("report", name), ("kind", kind)]));
         }
@@ -152,8 +153,14 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
         removed,
     );
     add(
+        "foreign_rows_total",
+        "Rows the backend sent that are not the holder's; none of them was passed on.",
+        counters,
+        foreign,
+    );
+    add(
         "response_violations_total",
-        "Backend answers refused for their shape, by kind.",
+        "Backend answers that were refused or broken off for what they are, by kind.",
         counters,
         violations,
     );

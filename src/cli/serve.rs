@@ -7,7 +7,9 @@ use super::{Failure, note};
 use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
-use reportgate::serve::{AccessLog, Connections, Drain, Server, Shard, Stage, bind, random_seal_key};
+use reportgate::serve::{
+    AccessLog, Connections, Drain, Findings, Server, Shard, Stage, bind, random_seal_key,
+};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -62,9 +64,12 @@ async fn serve(
     };
 
     let drain = Drain::default();
+    let findings = Arc::new(Findings::default());
     let seal_key = random_seal_key();
-    let shard =
-        || Shard::new(policies.clone(), Some(Arc::clone(&access_log)), drain.watch(), seal_key.clone());
+    let shard = || {
+        let (log, findings) = (Arc::clone(&access_log), Arc::clone(&findings));
+        Shard::new(policies.clone(), Some(log), findings, drain.watch(), seal_key.clone())
+    };
     let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
     let connections = Arc::new(Connections::default());
     let cannot_start = |error| Failure::because("cannot start the workers", error);

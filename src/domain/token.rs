@@ -65,7 +65,7 @@ fn checksum(text: &str) -> String {
 }
 
 /// Whether a token that the gate made stands somewhere in `text`.
-pub(super) fn is_within(text: &str) -> bool {
+pub(crate) fn is_within(text: &str) -> bool {
     let sound = |token: &str| {
         let parts = token.split_at_checked(LENGTH - 6);
         parts.is_some_and(|(body, sum)| checksum(body) == sum)

@@ -139,6 +139,15 @@ impl http_body::Body for Body {
     }
 }
 
+impl Drop for Inner {
+    /// A client that left has seen what was filtered so far.
+    fn drop(&mut self) {
+        if let Self::Streamed { cut, record: Some(record), .. } = self {
+            record.filtered(&cut.filter);
+        }
+    }
+}
+
 fn counted(record: &mut Option<Box<Record>>, bytes: Bytes) -> Bytes {
     if let Some(record) = record {
         record.handed_over(bytes.len());
@@ -148,10 +157,13 @@ fn counted(record: &mut Option<Box<Record>>, bytes: Bytes) -> Bytes {
 
 fn settle(record: &mut Option<Box<Record>>, cut: &Cut, ending: Result<(), &BackendError>) {
     if let Some(mut record) = record.take() {
-        record.columns_removed = cut.columns_removed();
         match ending {
-            Ok(()) => record.complete(),
+            Ok(()) => {
+                record.filtered_whole(&cut.filter);
+                record.complete();
+            }
             Err(error) => {
+                record.filtered(&cut.filter);
                 record.backend_failed(error, None);
                 record.abort(error.code());
             }
@@ -209,11 +221,6 @@ impl Cut {
         }
     }
 
-    /// How many columns the backend sent that were cut so far.
-    pub(super) fn columns_removed(&self) -> u64 {
-        self.filter.columns_removed()
-    }
-
     /// Reads until the answer is whole or [`HELD_BACK`] is full. Failures up to there have a status of their own.
     pub(super) async fn prefetch(
         mut self: Box<Self>,
@@ -222,9 +229,12 @@ impl Cut {
         let mut held_back = Vec::new();
         loop {
             let next = std::future::poll_fn(|cx| self.poll_plain(cx)).await;
-            record.columns_removed = self.columns_removed();
-            match next? {
-                None => return Ok(Prefetched::Whole(held_back.into())),
+            record.found(&self.filter);
+            match next.inspect_err(|_| record.filtered(&self.filter))? {
+                None => {
+                    record.filtered_whole(&self.filter);
+                    return Ok(Prefetched::Whole(held_back.into()));
+                }
                 Some(bytes) => held_back.extend_from_slice(&bytes),
             }
             if held_back.len() >= HELD_BACK {

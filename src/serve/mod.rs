@@ -9,6 +9,7 @@ mod backend;
 mod body;
 mod connection;
 mod drain;
+mod findings;
 mod handle;
 mod listen;
 mod pool;
@@ -21,6 +22,7 @@ mod worker;
 pub use access_log::{AccessLog, AccessLogWriter};
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
+pub use findings::Findings;
 pub use listen::{Connections, bind};
 pub use shard::{Shard, random_seal_key};
 

@@ -7,11 +7,13 @@
 use super::backend::BackendError;
 use super::connection::Connection;
 use super::drain::Stage;
+use super::findings::Topic;
 use super::shard::Shard;
 use super::tally::{Counted, Outcome};
 use crate::decide::Facts;
 use crate::domain::code::Code;
 use crate::domain::encode;
+use crate::filter::Filter;
 use crate::policy::{LogFormat, Snapshot};
 use crate::rewrite::BackendRequest;
 use http::{Method, StatusCode, Uri};
@@ -30,8 +32,9 @@ const MAX_PATH: usize = 256;
 /// A request under way.
 pub(crate) struct Record {
     pub(crate) facts: Facts,
-    pub(crate) columns_removed: u64,
     pub(crate) backend_duration: Option<Duration>,
+    columns_removed: u64,
+    foreign_rows: u64,
     bytes: u64,
     shard: Arc<Shard>,
     connection: Arc<Connection>,
@@ -75,8 +78,9 @@ impl Record {
         shard.tally.begin();
         Self {
             facts: Facts::default(),
-            columns_removed: 0,
             backend_duration: None,
+            columns_removed: 0,
+            foreign_rows: 0,
             bytes: 0,
             shard: Arc::clone(shard),
             connection: Arc::clone(connection),
@@ -134,6 +138,28 @@ impl Record {
             cause = std::error::Error::source(error).map(tracing::field::display),
             "{error}"
         );
+    }
+
+    /// So much the filter has found by now.
+    pub(crate) fn found(&mut self, filter: &Filter) {
+        self.columns_removed = filter.columns_removed();
+        self.foreign_rows = filter.foreign_rows();
+    }
+
+    /// The filter will see no more of the answer.
+    pub(crate) fn filtered(&mut self, filter: &Filter) {
+        self.found(filter);
+        let Some(report) = self.facts.report.as_ref().filter(|_| self.columns_removed > 0) else { return };
+        self.shard.findings.tell(self.generation, report, Topic::Removed, || filter.removed_names());
+    }
+
+    /// The filter has seen all of the answer.
+    pub(crate) fn filtered_whole(&mut self, filter: &Filter) {
+        self.filtered(filter);
+        let names = || filter.missing_columns().iter().map(|name| name.as_str().to_owned()).collect();
+        if let Some(report) = &self.facts.report {
+            self.shard.findings.tell(self.generation, report, Topic::Missing, names);
+        }
     }
 
     /// The connection took some of the body.
@@ -200,6 +226,15 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let duration = self.started.elapsed();
+        if self.foreign_rows > 0 {
+            tracing::warn!(
+                request_id = self.request_id(),
+                report = self.facts.report.as_ref().map(|name| name.as_str()),
+                principal = self.facts.principal.as_ref().map(|id| id.as_str()),
+                rows = self.foreign_rows,
+                "the backend's answer holds rows that are not the holder's; none of them was passed on"
+            );
+        }
         self.shard.tally.end(&Counted {
             report: self.facts.report.as_ref(),
             principal: self.facts.principal.as_ref().filter(|_| self.principal_series),
@@ -207,6 +242,7 @@ impl Drop for Record {
             duration,
             backend: self.backend_duration,
             columns_removed: self.columns_removed,
+            foreign_rows: self.foreign_rows,
             violation: self.violation,
         });
         if let Some(log) = &self.shard.access_log {

@@ -1,11 +1,12 @@
 //! One independent share of the serving: what a worker, or an embedded gate, owns alone.
 //!
-//! Shards share the snapshot, the access log and nothing else, so that no request on one
-//! core writes a cache line of another.
+//! Shards share the snapshot, the access log, what was told to the operator and nothing else, so that
+//! no request on one core writes a cache line of another.
 
 use super::access_log::AccessLog;
 use super::backend::Client;
 use super::drain::Draining;
+use super::findings::Findings;
 use super::tally::{Counts, Tally};
 use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, SealKey, Snapshot};
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub struct Shard {
     pub(super) client: Client,
     pub(super) tally: Tally,
     pub(super) access_log: Option<Arc<AccessLog>>,
+    pub(super) findings: Arc<Findings>,
     pub(super) draining: Draining,
     /// What paging cursors are sealed under where the config names nothing.
     pub(super) seal_key: Option<SealKey>,
@@ -43,6 +45,7 @@ impl Shard {
     pub fn new(
         policies: PolicyReader,
         access_log: Option<Arc<AccessLog>>,
+        findings: Arc<Findings>,
         draining: Draining,
         seal_key: Option<SealKey>,
     ) -> Self {
@@ -53,6 +56,7 @@ impl Shard {
             client: Client::default(),
             tally: Tally::default(),
             access_log,
+            findings,
             draining,
             seal_key,
             grants: Mutex::default(),

@@ -95,6 +95,7 @@ pub(crate) struct ReportCounts {
     pub(crate) request: Histogram<12>,
     pub(crate) backend: Histogram<12>,
     pub(crate) columns_removed: u64,
+    pub(crate) foreign_rows: u64,
     /// Answers of the backend that broke its dialect, by kind.
     pub(crate) violations: HashMap<&'static str, u64>,
 }
@@ -118,6 +119,7 @@ impl Counts {
             sum.request.add(&report.request);
             sum.backend.add(&report.backend);
             sum.columns_removed += report.columns_removed;
+            sum.foreign_rows += report.foreign_rows;
             for (kind, count) in &report.violations {
                 *sum.violations.entry(kind).or_default() += count;
             }
@@ -141,6 +143,7 @@ pub(crate) struct Counted<'r> {
     pub(crate) duration: Duration,
     pub(crate) backend: Option<Duration>,
     pub(crate) columns_removed: u64,
+    pub(crate) foreign_rows: u64,
     pub(crate) violation: Option<&'static str>,
 }
 
@@ -184,6 +187,7 @@ impl Tally {
             report.backend.observe(&REQUEST_BOUNDS, backend);
         }
         report.columns_removed += request.columns_removed;
+        report.foreign_rows += request.foreign_rows;
         if let Some(kind) = request.violation {
             *report.violations.entry(kind).or_default() += 1;
         }
@@ -209,6 +213,7 @@ mod tests {
             duration: Duration::from_millis(millis),
             backend: None,
             columns_removed: 2,
+            foreign_rows: 5,
             violation: outcome.map(|_| "syntax"),
         };
         let (one, two) = (Tally::default(), Tally::default());
@@ -226,7 +231,7 @@ mod tests {
         assert_eq!(outcomes, [(None, 2), (Some(Code::BackendResponseInvalid), 1)]);
         assert_eq!((leads.request.buckets[0], leads.request.count), (2, 3), "a bound is inclusive");
         assert_eq!(leads.request.buckets.iter().sum::<u64>(), 2, "40 s lie beyond the last bound");
-        assert_eq!((leads.columns_removed, leads.violations["syntax"]), (6, 1));
+        assert_eq!((leads.columns_removed, leads.foreign_rows, leads.violations["syntax"]), (6, 15, 1));
         assert_eq!((sum.in_flight, sum.decision.buckets[0]), (1, 2));
     }
 }
