@@ -121,11 +121,18 @@ pub fn pass_headers(from: &HeaderMap, extra: &[HeaderName], body: Body, to: &mut
         }
         let barred = ALWAYS_BARRED.contains(&name.as_str())
             || barred.iter().any(|list| list.contains(&name.as_str()))
-            || is_connection_option(from, name);
+            || is_connection_option(from, name)
+            || (name == header::CONTENT_LANGUAGE && !is_language_list(value));
         if !barred {
             to.append(name, value.clone());
         }
     }
+}
+
+/// Whether a `Content-Language` holds language tags (RFC 5646 section 2.1), and not words of the backend's own.
+fn is_language_list(value: &HeaderValue) -> bool {
+    let is_part = |part: &[u8]| (1..=8).contains(&part.len()) && part.iter().all(u8::is_ascii_alphanumeric);
+    value.as_bytes().split(|b| *b == b',').all(|tag| tag.trim_ascii().split(|b| *b == b'-').all(is_part))
 }
 
 const FIXED: &[HeaderName] = &[header::CONTENT_LANGUAGE];
@@ -312,6 +319,19 @@ mod tests {
         ];
         for (lines, expected) in cases {
             assert_eq!(check_body(&headers(lines)).ok(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn languages_are_tags() {
+        #[rustfmt::skip]
+        let cases = [
+            ("de", true), ("de, en-GB", true), ("zh-Hant-TW,mi", true), ("x-whatever", true), ("", false), ("de,", false), ("de-", false),
+            ("languages", false), ("de; q=1", false), ("http://inner/", false), ("legacy.internal", false), ("d\u{e9}", false),
+        ];
+        for (value, expected) in cases {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            assert_eq!(is_language_list(&value), expected, "{value:?}");
         }
     }
 

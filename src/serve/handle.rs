@@ -116,13 +116,17 @@ async fn forward(
     let (from, incoming) = response.into_parts();
     let success =
         headers::outcome(from.status).map_err(|(code, _)| BackendError::Status(code, from.status))?;
-    if success == Success::WithoutBody || record.is_head() {
-        // The connection is not used again: a backend that sends a body all the same would have it read as
-        // the answer to somebody else's request.
-        let sent = Sent { coding: None, same_bytes: false };
-        return Ok(Begun { from, sent, body: Prefetched::Whole(Bytes::new()) });
+    // The connection is not used again where there is no body: a backend that sends one all the same would
+    // have it read as the answer to somebody else's request.
+    let nothing = Sent { coding: None, same_bytes: false };
+    if success == Success::WithoutBody {
+        return Ok(Begun { from, sent: nothing, body: Prefetched::Whole(Bytes::new()) });
     }
+    // HEAD fails where the head alone tells that GET would (RFC 9110 section 9.3.2).
     let framing = headers::check_body(&from.headers).map_err(BackendError::Filter)?;
+    if record.is_head() {
+        return Ok(Begun { from, sent: nothing, body: Prefetched::Whole(Bytes::new()) });
+    }
     let answer = request.answer();
     let decoder = framing.coding.map(|coding| Decoder::new(coding, answer.decoding)).transpose();
     let cut = Box::new(Cut::new(

@@ -18,6 +18,7 @@ mod embed;
 mod filter;
 mod harness;
 mod headers;
+mod leaks;
 mod lifecycle;
 mod metrics;
 mod reload;
