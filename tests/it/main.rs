@@ -12,6 +12,7 @@ mod backend_answers;
 mod check;
 mod codings;
 mod compression;
+mod conditional;
 mod datasette;
 mod demo;
 mod embed;
