@@ -26,3 +26,4 @@ mod reload;
 mod rewrite;
 mod self_test;
 mod stream;
+mod violations;
