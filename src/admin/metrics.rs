@@ -98,7 +98,6 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     }
     let mut outcomes = Vec::new();
     let (mut durations, mut backend_durations) = (Vec::new(), Vec::new());
-    let (mut removed, mut foreign, mut violations) = (Vec::new(), Vec::new(), Vec::new());
     for (name, report) in &counts.reports {
         let name = name.as_ref().map_or("-", |name| name.as_str());
         let labels = [("report", name)];
@@ -108,11 +107,6 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
             continue;
         }
         backend_durations.push(histogram(&report.backend, &REQUEST_BOUNDS, &labels));
-        removed.push(counter(report.columns_removed, &labels));
-        foreign.push(counter(report.foreign_rows, &labels));
-        for (kind, count) in &report.violations {
-            violations.push(counter(*count, &[("report", name), ("kind", kind)]));
-        }
     }
     let principals = counts.principals.iter();
     let principals =
@@ -146,26 +140,35 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
         histograms,
         decision,
     );
-    add(
-        "columns_removed_total",
-        "Columns the backend sent that were cut, summed over answers.",
-        counters,
-        removed,
-    );
+    let in_flight = vec![gauge(counts.in_flight as f64, &[])];
+    add("requests_in_flight", "Requests under way.", MetricType::GAUGE, in_flight);
+    answers(families, &counts);
+}
+
+/// What backends sent that they should not have.
+fn answers(families: &mut Vec<MetricFamily>, counts: &Counts) {
+    let (mut removed, mut foreign, mut violations) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, report) in &counts.reports {
+        let Some(name) = name else { continue };
+        let labels = [("report", name.as_str())];
+        removed.push(counter(report.columns_removed, &labels));
+        foreign.push(counter(report.foreign_rows, &labels));
+        for (kind, count) in &report.violations {
+            violations.push(counter(*count, &[("report", name.as_str()), ("kind", kind)]));
+        }
+    }
+    let mut add = |name, help, metrics| families.push(family(name, help, MetricType::COUNTER, metrics));
+    add("columns_removed_total", "Columns the backend sent that were cut, summed over answers.", removed);
     add(
         "foreign_rows_total",
         "Rows the backend sent that are not the holder's; none of them was passed on.",
-        counters,
         foreign,
     );
     add(
         "response_violations_total",
         "Backend answers that were refused or broken off for what they are, by kind.",
-        counters,
         violations,
     );
-    let in_flight = vec![gauge(counts.in_flight as f64, &[])];
-    add("requests_in_flight", "Requests under way.", MetricType::GAUGE, in_flight);
 }
 
 fn process(families: &mut Vec<MetricFamily>, sources: &Sources) {
