@@ -283,7 +283,7 @@ fn heads() {
         ("not ASCII",               with("X-Total: HIDDEN-\u{e9}"),                                         Body(OWN_ROWS), 200),
         ("a long header",           with(&format!("X-Long: HIDDEN-{}", "x".repeat(1 << 20))),               Status(502),    502),
         ("many headers",            with("X-Many: HIDDEN-1\r\n".repeat(200).trim_end()),                   Status(502),    502),
-        ("said to be gzip",         with("Content-Encoding: gzip"),                                         Status(502),    502),
+        ("said to be gzip",         with("Content-Encoding: gzip"),                                         Status(502),    200),
         ("an unknown coding",       with("Content-Encoding: HIDDEN-coding"),                                Status(502),    502),
         ("an unknown framing",      with("Transfer-Encoding: HIDDEN-framing"),                              Status(502),    502),
         ("two lengths",             with("Content-Length: 3"),                                              Status(502),    200),
@@ -425,6 +425,48 @@ fn csv_bodies() {
         ("no length, cut later",    Closes(format!("HTTP/1.1 200 OK\r\n\r\n{rows}HIDDEN-1,2026-01-01,D")), Broken),
     ];
     let hostile = Hostile::new("format = \"csv\"", "country,email\r\nDE,HIDDEN-cell\r\n");
+    for (name, answer, expected) in cases {
+        hostile.check(name, &answer, expected, 200);
+    }
+    hostile.end();
+}
+
+#[test]
+fn xml_bodies() {
+    let own = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ResultSet><row><created_at>1</created_at><country>DE</country></row></ResultSet>";
+    let row =
+        "<row id=\"HIDDEN-1\"><country>DE</country><email>HIDDEN-2</email><created_at>1</created_at></row>";
+    let one = format!("<ResultSet>{row}</ResultSet>");
+    let rows = format!("<ResultSet>{}", row.repeat(6_000));
+    let deep = format!("{}HIDDEN-cell{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    #[rustfmt::skip]
+    let cases = [
+        // name                     the backend's body                                                              GET, POST
+        ("hidden columns",          ok(&one),                                                                       Body(own)),
+        ("members beside",          ok(&format!("<ResultSet HIDDEN-a=\"HIDDEN-b\"><sql>HIDDEN-c</sql>{row}<next href=\"HIDDEN-d\"/></ResultSet>")), Body(own)),
+        ("comments",                ok(&format!("<!-- HIDDEN-a --><ResultSet><!-- HIDDEN-b -->{row}</ResultSet><!-- HIDDEN-c -->")), Body(own)),
+        ("instructions",            ok(&format!("<?xml version=\"1.0\"?><?HIDDEN-a HIDDEN-b?><ResultSet><?HIDDEN-c?>{row}</ResultSet>")), Body(own)),
+        ("hidden in CDATA",         ok(&one.replace("HIDDEN-2", "<![CDATA[HIDDEN-<country>3</country>]]>")),        Body(own)),
+        ("columns in a column",     ok(&one.replace("HIDDEN-2", "<country>HIDDEN-3</country>")),                    Body(own)),
+        ("a document type",         ok(&format!("<!DOCTYPE ResultSet [<!ENTITY a \"HIDDEN-entity\">]>{}", one.replace("DE", "&a;"))), Status(502)),
+        ("an outer entity",         ok(&format!("<!DOCTYPE ResultSet SYSTEM \"http://ADDRESS/HIDDEN-dtd\">{one}")), Status(502)),
+        ("an unknown entity",       ok(&one.replace("DE", "&HIDDEN-entity;")),                                      Status(502)),
+        ("nothing",                 ok(""),                                                                         Status(502)),
+        ("a page to log in",        ok(PAGE),                                                                       Status(502)),
+        ("an error",                ok("<error><message>HIDDEN-error: SELECT email FROM leads</message></error>"),  Status(502)),
+        ("a cell twice",            ok(&one.replace("HIDDEN-2</email>", "</email><country>HIDDEN-3</country>")),    Status(502)),
+        ("too deep",                ok(&one.replace("HIDDEN-2", &deep)),                                            Status(502)),
+        ("never closed",            ok("<ResultSet><row><country>HIDDEN-cell</country>"),                           Status(502)),
+        ("closed crosswise",        ok("<ResultSet><row><country>HIDDEN-cell</row></country></ResultSet>"),         Status(502)),
+        ("a text behind",           ok(&format!("{one}HIDDEN-text")),                                               Status(502)),
+        ("broken later",            Stays(chunked(&format!("{}{}0\r\n\r\n", chunk(&rows), chunk("HIDDEN-error: SELECT")))), Broken),
+        ("a late page",             Stays(chunked(&format!("{}{}0\r\n\r\n", chunk(&rows), chunk(PAGE)))),           Broken),
+        ("closed later",            Closes(chunked(&chunk(&rows))),                                                 Broken),
+    ];
+    let hostile = Hostile::new(
+        "format = \"xml\"\nrows = \"/ResultSet/row\"",
+        "<ResultSet><row><email>HIDDEN-1</email></row></ResultSet>",
+    );
     for (name, answer, expected) in cases {
         hostile.check(name, &answer, expected, 200);
     }

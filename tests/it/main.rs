@@ -17,6 +17,7 @@ mod datasette;
 mod demo;
 mod embed;
 mod filter;
+mod findings;
 mod harness;
 mod headers;
 mod leaks;
