@@ -18,6 +18,7 @@ mod demo;
 mod embed;
 mod filter;
 mod findings;
+mod formats;
 mod harness;
 mod headers;
 mod leaks;

@@ -202,7 +202,8 @@ fn names_that_mean_something_else_are_never_in_a_link() {
 fn pairs(target: &str) -> Vec<(String, String)> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let query = target.split_once('?').map_or("", |(_, query)| query);
-    let pieces = query.split('&').filter_map(|piece| piece.split_once('='));
+    let pieces = query.split('&').filter(|piece| !piece.is_empty());
+    let pieces = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
     let mut pairs: Vec<_> = pieces.map(|(name, value)| (decode(name), decode(value))).collect();
     pairs.sort();
     pairs
