@@ -102,7 +102,7 @@ impl Utf8 {
                 Err(_) => {}
             }
         }
-        match std::str::from_utf8(piece) {
+        match simdutf8::compat::from_utf8(piece) {
             Ok(_) => Ok(()),
             Err(error) if error.error_len().is_some() => Err(NOT_UTF8),
             Err(error) => {
