@@ -13,6 +13,7 @@ mod check;
 mod codings;
 mod compression;
 mod conditional;
+mod corpora;
 mod datasette;
 mod demo;
 mod embed;

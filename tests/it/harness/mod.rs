@@ -1,13 +1,14 @@
 //! The real program, a client and a backend of our own, and what every test checks besides.
 //!
 //! Nothing here knows the inside of the program: it is started as users start it, and
-//! spoken to over sockets. Nothing sleeps for a time that was guessed: [`eventually`]
-//! waits for a condition, with a deadline.
+//! spoken to over sockets; only [`Cutter`] calls the library. Nothing sleeps for a time
+//! that was guessed: [`eventually`] waits for a condition, with a deadline.
 
 mod backend;
 mod checks;
 mod client;
 mod config;
+mod cutter;
 mod gate;
 mod lines;
 mod metrics;
@@ -17,6 +18,7 @@ pub(crate) use backend::{Received, RecordingBackend, Reply};
 pub(crate) use checks::TO_THE_BACKEND;
 pub(crate) use client::{Answer, Client, End, Request};
 pub(crate) use config::{Config, LEADS, ROW, affiliate, principal, stored, token};
+pub(crate) use cutter::Cutter;
 pub(crate) use gate::{Gate, Program, new_folder, replace, run};
 pub(crate) use lines::Lines;
 pub(crate) use metrics::Metrics;
