@@ -16,6 +16,7 @@ mod conditional;
 mod corpora;
 mod datasette;
 mod demo;
+mod differential;
 mod embed;
 mod filter;
 mod findings;

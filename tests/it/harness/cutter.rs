@@ -1,7 +1,7 @@
 //! The filter as programs that embed it call it, without a gate around it.
 
 use reportgate::domain::column::{Catalogue, Column, View};
-use reportgate::domain::dialect::ResponseDialect;
+use reportgate::domain::dialect::{OutputFormat, ResponseDialect};
 use reportgate::domain::names::ColumnName;
 use reportgate::filter::headers::Ending;
 use reportgate::filter::{Filter, FilterError, FilterPlan, RowsOf, Terms};
@@ -34,6 +34,19 @@ impl Cutter {
         let plan = FilterPlan::new(dialect, &catalogue, &View::new(&all).expect("distinct columns"));
         let terms = Terms { output: dialect.format.own_output(), rows_of: RowsOf::Everyone, paging: None };
         Self { plan, terms: Arc::new(terms) }
+    }
+
+    /// Answers leave in this format instead of the backend's.
+    pub(crate) fn output(mut self, output: OutputFormat) -> Self {
+        Arc::make_mut(&mut self.terms).output = output;
+        self
+    }
+
+    /// Only rows of these ids may leave.
+    pub(crate) fn rows_of(mut self, ids: &[String]) -> Self {
+        Arc::make_mut(&mut self.terms).rows_of =
+            RowsOf::Ids(ids.iter().map(|id| id.as_str().into()).collect());
+        self
     }
 
     /// What leaves of an answer that comes in these pieces.
