@@ -24,6 +24,7 @@ mod formats;
 mod harness;
 mod headers;
 mod leaks;
+mod influxdb;
 mod lifecycle;
 mod metrics;
 mod reload;
