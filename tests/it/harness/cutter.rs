@@ -51,13 +51,21 @@ impl Cutter {
 
     /// What leaves of an answer that comes in these pieces.
     pub(crate) fn cut<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<u8>, FilterError> {
-        let mut filter = Filter::new(&self.plan, &self.terms);
         let mut out = Vec::new();
+        self.cut_into(pieces, &mut out).map(|()| out)
+    }
+
+    /// [`Self::cut`]; what left before a failure stays in `out`.
+    pub(crate) fn cut_into<'b>(
+        &self,
+        pieces: impl IntoIterator<Item = &'b [u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FilterError> {
+        let mut filter = Filter::new(&self.plan, &self.terms);
         for piece in pieces {
-            filter.push(piece, &mut out)?;
+            filter.push(piece, out)?;
         }
-        filter.finish(Ending::Framed, &mut out)?;
-        Ok(out)
+        filter.finish(Ending::Framed, out)
     }
 
     /// What leaves of an answer; the same whole, in two pieces wherever it is cut, and byte by byte.
