@@ -16,6 +16,7 @@ import struct
 import sys
 from dataclasses import dataclass
 from typing import Any, Callable
+from xml.etree import ElementTree
 
 
 class Refused(Exception):
@@ -54,7 +55,7 @@ class Case:
 
 # Values and how they are written.
 
-NAMES = ["id", "click", "email", "Cost", "país", "a b", "x.y", 'q"t', "back\\slash", "tab\t", "日本", "😀", "", "null", "Id", "idd"]
+NAMES = ["id", "click", "email", "Cost", "país", "a b", "x.y", 'q"t', "back\\slash", "tab\t", "日本", "😀", "", "nil", "Id", "idd"]
 TEXTS = ["", "DE", "a,b", 'say "hi"', "line\nbreak", "cr\r\nlf", "é", "日本語", "😀", "\\", "/", "\x00\x1f\x7f", "\ud800", "=1+1", "tab\t", "0", "null"]
 
 
@@ -173,8 +174,8 @@ def rows_of_objects(rows):
 def rows_of_arrays(header, rows, cut):
     """Rows below a header that names a column of the view; of a name that stands twice the first counts.
 
-    Where there are no rows, it may be missing."""
-    if header is MISSING and not rows:
+    Where there are no rows, it may be missing or empty."""
+    if header in (MISSING, []) and not rows:
         return
     if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
         raise Refused("no header")
@@ -249,11 +250,11 @@ def same_json(document, cut):
             return rows(value)
         if place == cut.get("header"):
             return headings(value, cut)
-        if place in cut["also"]:
+        if place in cut["also"] and value not in (None, []):
             (cells,) = rows_of_objects([value])
             found = ((name, cells(response)) for name, response in cut["columns"])
             return Object(tuple((name, cell) for name, cell in found if cell is not MISSING))
-        if place in cut["keep"]:
+        if place in cut["also"] or place in cut["keep"]:
             return value
         if isinstance(value, Object) and any(target and target.startswith(place + "/") for target in targets):
             members = ((name, walk(inside, f"{place}/{name}")) for name, inside in value.members)
@@ -379,10 +380,10 @@ def envelope(chance, cut, inside):
 
 
 def json_cut(chance, **keys):
-    cut = {"format": "json", "rows": "/rows", "row": "object", "also": [], "keep": [], **keys}
+    cut = {"format": "json", "rows": "/rows", "row": "object", "also": [], "keep": []}
     if chance.random() < 0.3:
         cut["keep"] = ["/page"]
-    return cut
+    return {**cut, **keys}
 
 
 def siblings(chance, cut):
@@ -411,7 +412,7 @@ def json_arrays(chance):
         names, rows = table(chance, granted, hidden)
         if chance.random() < 0.3:
             cut = json_cut(chance, columns=granted, rows="", row="first", keep=[])
-            cut["keep"], document = [], [names, *rows]
+            document = [names, *rows]
         else:
             header = chance.choice(["/columns", "/meta/columns"])
             cut = json_cut(chance, columns=granted, row="header", header=header)
@@ -466,7 +467,157 @@ def csv_same(chance):
         yield Case(cut, body, expect, read_csv(cut["delimiter"]))
 
 
-FORMS = {"json-objects": json_objects, "json-arrays": json_arrays, "csv": csv_same}
+def json_pairs(chance):
+    while True:
+        granted, hidden = columns(chance)
+        keys = {"name_key": chance.choice(["name", "k"]), "value_key": chance.choice(["value", "v"])}
+        cut = json_cut(chance, columns=granted, row="pairs", **keys)
+
+        def pair(name, cell):
+            members = [(keys["name_key"], name), (keys["value_key"], cell)]
+            members += [("unit", text(chance))] if chance.random() < 0.2 else []
+            return Object(tuple(chance.sample(members, len(members))))
+
+        rows = [
+            [pair(name, cell) for name, cell in row(chance, granted, hidden).members]
+            for _ in range(chance.randrange(6))
+        ]
+        document = envelope(chance, cut, {cut["rows"]: rows, **siblings(chance, cut)})
+        yield Case(cut, written(chance, document).encode(), lambda body, cut=cut: same_json(parsed(body), cut), parsed)
+
+
+def json_delivered(chance):
+    """Every form of JSON rows, in the outputs that have no envelope; some with rows of others."""
+    sources = [json_objects(chance), json_arrays(chance), json_pairs(chance)]
+    while True:
+        source = next(chance.choice(sources))
+        cut = {**source.cut, "output": chance.choice(["json", "ndjson", "csv"]), "shape": "bare"}
+        expect, read = delivered(lambda body, cut=cut: rows_in(parsed(body), cut), cut)
+        yield Case(cut, source.body, expect, read)
+
+
+def json_documents(chance):
+    """Several documents, each with rows of any form or itself a row."""
+    while True:
+        granted, hidden = columns(chance, nested=True)
+        cut = json_cut(chance, columns=granted, rows=chance.choice([None, "/rows"]), keep=[])
+        cut.update(format="ndjson", shape="bare", output=chance.choice(["json", "ndjson", "csv"]))
+        documents = []
+        for _ in range(chance.randrange(1, 6)):
+            document = row(chance, granted, hidden)
+            if cut["rows"] is not None:
+                rows = [row(chance, granted, hidden) for _ in range(chance.randrange(4))]
+                document = envelope(chance, cut, {cut["rows"]: rows})
+            documents.append(written(chance, document))
+
+        def rows_of(body, cut=cut):
+            for document in documents_in(body):
+                yield from rows_in(document, cut)
+
+        yield Case(cut, chance.choice(["", "\n", "\r\n"]).join(documents).encode(), *delivered(rows_of, cut))
+
+
+def documents_in(body):
+    """The JSON documents of a body, one behind the other."""
+    def refuse(word):
+        raise Refused(word)
+
+    decoder = json.JSONDecoder(
+        object_pairs_hook=lambda members: Object(tuple(members)), parse_int=Number, parse_float=Number, parse_constant=refuse
+    )
+    try:
+        text = body.decode("utf-8").removeprefix("\ufeff").strip(" \t\r\n")
+        if not text:
+            raise Refused("no document")
+        while text:
+            document, end = decoder.raw_decode(text)
+            yield document
+            text = text[end:].lstrip(" \t\r\n")
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def json_scoped(chance):
+    """Rows of several holders, told by a column."""
+    while True:
+        granted, hidden = columns(chance)
+        cut = json_cut(chance, columns=granted, rows="", keep=[], scope_column="owner")
+        cut.update(own=["17", "ab"][: chance.randrange(1, 3)], shape="bare", output=chance.choice(["json", "ndjson", "csv"]))
+        cut["on_foreign_row"] = chance.choice(["refuse", "drop", "drop"])
+        owners = [Number("17"), "17", "ab"]
+        if cut["on_foreign_row"] == "drop" or chance.random() < 0.3:
+            owners += [Number("18"), Number("17.0"), "AB", " ab", "", None, True, [Number("17")]]
+        owned = [
+            Object((*row(chance, granted, hidden).members, ("owner", chance.choice(owners)))) for _ in range(chance.randrange(6))
+        ]
+        expect, read = delivered(lambda body, cut=cut: rows_in(parsed(body), cut), cut)
+        yield Case(cut, written(chance, owned).encode(), expect, read, sound=cut["on_foreign_row"] == "drop")
+
+
+def csv_delivered(chance):
+    while True:
+        cut, body = csv_case(chance)
+        cut["output"] = chance.choice(["json", "ndjson", "csv"])
+
+        def rows_of(body, cut=cut):
+            header, rows = csv_rows(body, cut["delimiter"])
+            return rows_of_arrays(header, [row for row in rows if row != header], cut)
+
+        expect, read = delivered(rows_of, cut)
+        yield Case(cut, body, expect, read if cut["output"] != "csv" else read_csv(cut["delimiter"]))
+
+
+XML_NAMES = ["id", "click", "email", "Cost", "Id", "idd", "row", "x-y", "p_q"]
+
+
+def xml_text(chance):
+    return text(chance).translate({c: None for c in [0, 0x1F, 0x7F, 0xD800]})
+
+
+def xml_rows(chance):
+    """Attributes and child elements as columns, in every output but XML itself."""
+    while True:
+        names = chance.sample(XML_NAMES, chance.randrange(2, 8))
+        granted = [(f"c{nth}", name) for nth, name in enumerate(names[: chance.randrange(1, len(names))])]
+        cut = {"format": "xml", "rows": "/set/rows/row", "columns": granted, "output": chance.choice(["json", "ndjson", "csv"])}
+        root = ElementTree.Element("set")
+        ElementTree.SubElement(root, "other", {"id": xml_text(chance)}).text = xml_text(chance)
+        rows = ElementTree.SubElement(root, "rows")
+        for _ in range(chance.randrange(6)):
+            element = ElementTree.SubElement(rows, chance.choice(["row", "row", "row", "raw"]))
+            for name in chance.sample(names, len(names)):
+                match chance.randrange(4):
+                    case 0:
+                        element.set(name, xml_text(chance))
+                    case 1 | 2:
+                        ElementTree.SubElement(element, name).text = xml_text(chance)
+        body = ElementTree.tostring(root, encoding="utf-8", xml_declaration=chance.random() < 0.5, short_empty_elements=chance.random() < 0.5)
+
+        def rows_of(body):
+            try:
+                root = ElementTree.fromstring(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
+            except (ElementTree.ParseError, ValueError) as error:
+                raise Refused(str(error)) from error
+            if root.tag != "set" or root.find("rows") is None:
+                raise Refused("no rows")
+            for element in root.findall("rows/row"):
+                cells = {**element.attrib, **{child.tag: child.text or "" for child in element}}
+                yield lambda name, cells=cells: cells.get(name, MISSING)
+
+        yield Case(cut, body, *delivered(rows_of, cut))
+
+
+FORMS = {
+    "json-objects": json_objects,
+    "json-arrays": json_arrays,
+    "csv": csv_same,
+    "json-pairs": json_pairs,
+    "json-delivered": json_delivered,
+    "json-documents": json_documents,
+    "json-scoped": json_scoped,
+    "csv-delivered": csv_delivered,
+    "xml": xml_rows,
+}
 
 
 def damaged(chance, case):
