@@ -55,7 +55,7 @@ class Case:
 
 # Values and how they are written.
 
-NAMES = ["id", "click", "email", "Cost", "país", "a b", "x.y", 'q"t', "back\\slash", "tab\t", "日本", "😀", "", "nil", "Id", "idd"]
+NAMES = ["id", "click", "email", "Cost", "país", "a b", "x.y", 'q"t', "back\\slash", "tab\tname", "日本", "😀 name", "", "nil", "Id", "idd"]
 TEXTS = ["", "DE", "a,b", 'say "hi"', "line\nbreak", "cr\r\nlf", "é", "日本語", "😀", "\\", "/", "\x00\x1f\x7f", "\ud800", "=1+1", "tab\t", "0", "null"]
 
 
@@ -447,12 +447,14 @@ def csv_rows(body, delimiter):
     return lines[0], lines[1:]
 
 
-def csv_case(chance):
-    """How a CSV is cut, and its body."""
+def csv_case(chance, repeats=False):
+    """How a CSV is cut, and its body, in which the header line may come again."""
     granted, hidden = columns(chance)
     names, _ = table(chance, granted, hidden)
     delimiter = chance.choice(",,,;\t|")
     rows = [[text(chance).replace("\ud800", "") for _ in names] for _ in range(chance.randrange(6))]
+    if repeats and len(names) > 1:
+        rows.insert(chance.randrange(len(rows) + 1), names)
     return {"format": "csv", "delimiter": delimiter, "columns": granted}, csv_text(chance, names, rows, delimiter).encode()
 
 
@@ -556,12 +558,12 @@ def json_scoped(chance):
 
 def csv_delivered(chance):
     while True:
-        cut, body = csv_case(chance)
+        cut, body = csv_case(chance, repeats=chance.random() < 0.2)
         cut["output"] = chance.choice(["json", "ndjson", "csv"])
 
         def rows_of(body, cut=cut):
             header, rows = csv_rows(body, cut["delimiter"])
-            return rows_of_arrays(header, [row for row in rows if row != header], cut)
+            return rows_of_arrays(header, [row for row in rows if row != header or len(header) == 1], cut)
 
         expect, read = delivered(rows_of, cut)
         yield Case(cut, body, expect, read if cut["output"] != "csv" else read_csv(cut["delimiter"]))
