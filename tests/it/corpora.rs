@@ -219,11 +219,10 @@ fn spectrum() -> Vec<Spectrum> {
     for entry in fs::read_dir(folder.join("csvs")).unwrap().flatten() {
         let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
         let json = fs::read(folder.join("json").join(&name).with_extension("json")).unwrap();
-        let rows = match serde_json::from_slice(&json).unwrap() {
-            Value::Array(rows) => rows,
-            row => vec![row],
-        };
-        let rows = rows.into_iter().map(|row| row.as_object().expect("an object").clone()).collect();
+        let rows: Value = serde_json::from_slice(&json).unwrap();
+        // A single row stands alone.
+        let rows = rows.as_array().map_or(std::slice::from_ref(&rows), Vec::as_slice);
+        let rows = rows.iter().map(|row| row.as_object().expect("an object").clone()).collect();
         files.push(Spectrum { name, csv: fs::read(entry.path()).unwrap(), rows });
     }
     assert!(files.len() >= 12);
