@@ -1,6 +1,6 @@
 """Makes seeds of a fuzz target out of the corpora. Usage: seeds.py TARGET CORPORA FOLDER
 
-A seed is what the targets read: four choices (form, output or place, a body as it is, where it is cut) and a body.
+A seed is what a target reads: its choices, the last of them where the body is cut, and a body as it is.
 """
 
 import json
@@ -24,12 +24,23 @@ def csv_bodies(corpora):
         yield file.read_bytes().replace(b",", b";")
 
 
-BODIES = {"json": json_bodies, "csv": csv_bodies}
+def xml_bodies(corpora):
+    for rows in (
+        '<row a="1"><B>2</B><s><c>3</c></s><h>4</h></row>', "<row><B><![CDATA[<a>]]>&lt;&#233;</B></row><row/>",
+        '<row B="&amp;" h=\'"\'/><!-- x --><?p x?>', "<row><a><row>1</row></a></row>",
+    ):
+        for head in ("", "\ufeff<?xml version='1.0' encoding='UTF-8'?>\n", "<!DOCTYPE R>"):
+            yield f"{head}<R x='1'><rows>{rows}</rows><o>t</o></R>".encode()
 
-# Forms times the choices that matter for one; beyond them the targets find their way.
+
+BODIES = {"json": json_bodies, "csv": csv_bodies, "xml": xml_bodies}
+
+# The choices before a body: form, output, shape and place of JSON; delimiter and output of CSV; output of XML; then
+# a body as it is, whose rows it has, what becomes of others', and where it is cut.
 HEADS = {
-    "json": [bytes([form, 0, *place, 1, 128]) for form in range(3) for place in ([], [1])],
-    "csv": [bytes([delimiter, 0, 1, 128]) for delimiter in range(4)],
+    "json": [bytes([form, output, 0, *([] if form in (1, 4) else [output % 2]), 1, 0, 128]) for form in range(7) for output in range(3)],
+    "csv": [bytes([delimiter, output, 1, 0, 0, 128]) for delimiter in range(4) for output in range(3)],
+    "xml": [bytes([output, 1, 0, 0, 128]) for output in range(4)],
 }
 
 

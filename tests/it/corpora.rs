@@ -7,7 +7,9 @@
 //! names their folder in `REPORTGATE_TEST_CORPORA`.
 
 use crate::harness::{Config, Cutter, End, Gate, RecordingBackend, Request, affiliate};
-use reportgate::domain::dialect::{CsvDialect, JsonDialect, ResponseDialect, ResponseFormat, RowForm};
+use reportgate::domain::dialect::{
+    CsvDialect, JsonDialect, OutputFormat, ResponseDialect, ResponseFormat, RowForm,
+};
 use reportgate::domain::pointer::Pointer;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -259,6 +261,15 @@ fn csv_files_say_the_same_after_every_projection() {
             let expected: Vec<Vec<String>> =
                 std::iter::once(names.clone()).chain(file.rows.iter().map(row)).collect();
             assert_eq!(records(&out), expected, "{}: {view:?}", file.name);
+
+            let columns = names.iter().map(String::as_str).zip(view.iter().copied());
+            let json =
+                Cutter::new(&dialect, columns).output(OutputFormat::Json).cut_anywhere(&file.csv).unwrap();
+            let object = |row: &Map<String, Value>| -> Value {
+                names.iter().zip(&view).map(|(name, column)| (name.clone(), row[*column].clone())).collect()
+            };
+            let expected: Vec<_> = file.rows.iter().map(object).collect();
+            assert_eq!(serde_json::from_slice::<Vec<Value>>(&json).unwrap(), expected, "{}", file.name);
         }
     }
 }

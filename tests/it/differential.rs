@@ -154,7 +154,7 @@ fn frame(from: &mut impl Read) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-/// Generated answers of these forms.
+/// Generated answers of these forms, of all when none is named.
 fn check(seed: &str, forms: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/differential.py");
     let mut command = Command::new("python3");
@@ -175,5 +175,5 @@ fn check(seed: &str, forms: &[&str]) {
 #[test]
 #[ignore = "needs Python 3.10; run by tests/run"]
 fn the_filter_cuts_as_python_does() {
-    check("1", &["json-objects", "json-arrays", "csv"]);
+    check("1", &[]);
 }

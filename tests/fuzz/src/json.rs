@@ -6,10 +6,10 @@ mod shared;
 
 use libfuzzer_sys::fuzz_target;
 use reportgate::domain::dialect::{
-    Documents, JsonDialect, OutputFormat, ResponseDialect, ResponseFormat, RowForm,
+    Documents, JsonDialect, OnForeignRow, OutputFormat, ResponseDialect, ResponseFormat, RowForm, Shape,
 };
 use reportgate::domain::pointer::Pointer;
-use shared::{Choices, Cutter, HIDDEN, VIEW, check, is_json, without_mark};
+use shared::{Choices, Cutter, HIDDEN, VIEW, are_json, check, is_json, without_mark};
 
 /// How the rows of an answer stand in it.
 #[derive(Clone, Copy, PartialEq)]
@@ -17,26 +17,53 @@ enum Form {
     Objects,
     Arrays,
     ArraysAfterHeader,
+    Pairs,
+    /// Objects of somebody, who stands in `own`.
+    Owned,
+    /// Several documents with objects.
+    Documents,
+    /// Several documents that are objects.
+    Lines,
 }
 
-const FORMS: [Form; 3] = [Form::Objects, Form::Arrays, Form::ArraysAfterHeader];
+const FORMS: [Form; 7] = [
+    Form::Objects,
+    Form::Arrays,
+    Form::ArraysAfterHeader,
+    Form::Pairs,
+    Form::Owned,
+    Form::Documents,
+    Form::Lines,
+];
 
 /// In which formats answers leave.
-const OUTPUTS: [OutputFormat; 1] = [OutputFormat::Json];
+const OUTPUTS: [OutputFormat; 3] = [OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Csv];
+
+const SHAPES: [Shape; 3] = [Shape::Same, Shape::Objects, Shape::Bare];
 
 fn dialect(form: Form, rows: &str) -> ResponseDialect {
     let mut json = JsonDialect::new(Pointer::parse(rows).unwrap());
-    if !rows.is_empty() {
+    if !rows.is_empty() && form != Form::Lines {
         json.also = [Pointer::parse("/totals").unwrap()].into();
         json.keep = [Pointer::parse("/page").unwrap()].into();
     }
     json.row = match form {
-        Form::Objects => RowForm::Object,
+        Form::Objects | Form::Owned | Form::Documents | Form::Lines => RowForm::Object,
+        Form::Pairs => RowForm::Pairs { name_key: "k".into(), value_key: "v".into() },
         Form::Arrays => RowForm::Array { header: Pointer::parse("/columns").unwrap() },
         Form::ArraysAfterHeader => RowForm::ArrayAfterHeader,
     };
-    json.documents = Documents::One;
-    ResponseDialect::new(ResponseFormat::Json(json))
+    if matches!(form, Form::Documents | Form::Lines) {
+        json.documents = Documents::Many;
+    }
+    if form == Form::Lines {
+        json.rows = None;
+    }
+    let mut dialect = ResponseDialect::new(ResponseFormat::Json(json));
+    if form == Form::Owned {
+        dialect.rows.scope_column = Some("own".into());
+    }
+    dialect
 }
 
 /// Names of granted columns as a row object may spell them, but for the nested one.
@@ -53,6 +80,8 @@ const NUMBERS: [&str; 6] = ["0", "-0", "1E400", "-1.50e-7", "1234567890123456789
 struct Body<'c, 'i> {
     choices: &'c mut Choices<'i>,
     text: String,
+    /// Whether the row at hand is somebody else's, so that all of it is hidden.
+    is_foreign: bool,
 }
 
 impl Body<'_, '_> {
@@ -77,6 +106,7 @@ impl Body<'_, '_> {
     }
 
     fn value(&mut self, hidden: bool, depth: usize) {
+        let hidden = hidden || self.is_foreign;
         let mark = if hidden { HIDDEN } else { "" };
         match self.choices.below(if depth == 0 { 5 } else { 8 }) {
             0 | 1 if hidden => self.push(&format!("\"{HIDDEN}\"")),
@@ -171,9 +201,53 @@ impl Body<'_, '_> {
         self.push("]");
     }
 
+    /// An object that tells whose it is.
+    fn owned(&mut self) {
+        let owner =
+            self.choices.pick(&["17", "\"17\"", "\"\\u0031a\"", "18", "17.0", "null", "[17]", "\" 17\""]);
+        self.is_foreign = !matches!(owner, "17" | "\"17\"" | "\"\\u0031a\"");
+        let began = self.text.len();
+        self.object();
+        let member = if self.text[began..].contains(':') {
+            format!("\"own\":{owner},")
+        } else {
+            format!("\"own\":{owner}")
+        };
+        let inside = began + self.text[began..].find('{').map_or(0, |at| at + 1);
+        self.text.insert_str(inside, &member);
+        self.is_foreign = false;
+    }
+
+    /// An array of pairs; a name may stand in it twice.
+    fn pairs(&mut self) {
+        self.list("[", 6, "]", |body, nth| {
+            let name = body.choices.pick(&["\"a\"", "\"B\"", "\"s.c\"", "\"\\u0061\"", "", "", ""]);
+            let (named, hidden) = match name {
+                "" => (format!("\"{}{HIDDEN}{nth}\"", body.choices.pick(&STRANGE)), true),
+                name => (name.to_owned(), false),
+            };
+            body.push("{");
+            if body.choices.one_in(4) {
+                body.hidden_member(nth);
+                body.push(",");
+            }
+            if body.choices.one_in(2) {
+                body.push(&format!("\"k\":{named},\"v\":"));
+                body.value(hidden, 3);
+            } else {
+                body.push("\"\\u0076\":");
+                body.value(hidden, 3);
+                body.push(&format!(",\"k\":{named}"));
+            }
+            body.push("}");
+        });
+    }
+
     fn rows(&mut self, form: Form, header: &[bool]) {
         match form {
-            Form::Objects => self.list("[", 5, "]", |body, _| body.object()),
+            Form::Objects | Form::Documents | Form::Lines => self.list("[", 5, "]", |body, _| body.object()),
+            Form::Owned => self.list("[", 5, "]", |body, _| body.owned()),
+            Form::Pairs => self.list("[", 5, "]", |body, _| body.pairs()),
             Form::Arrays => self.list("[", 5, "]", |body, _| body.row(header)),
             Form::ArraysAfterHeader => {
                 self.push("[");
@@ -183,6 +257,18 @@ impl Body<'_, '_> {
                     self.row(&header);
                 }
                 self.push("]");
+            }
+        }
+    }
+
+    fn documents(&mut self, form: Form, rows: &str) {
+        if !matches!(form, Form::Documents | Form::Lines) {
+            return self.document(form, rows);
+        }
+        for _ in 0..=self.choices.below(4) {
+            match form {
+                Form::Lines => self.object(),
+                _ => self.document(form, rows),
             }
         }
     }
@@ -228,23 +314,37 @@ impl Body<'_, '_> {
 
 fuzz_target!(|input: &[u8]| {
     let choices = &mut Choices::new(input);
-    let (form, output) = (choices.pick(&FORMS), choices.pick(&OUTPUTS));
-    let rows = if form == Form::Arrays || choices.one_in(2) { "/rows" } else { "" };
-    let cutter = Cutter::new(&dialect(form, rows), VIEW).output(output);
-    let (is_raw, cut) = (choices.one_in(2), choices.below(256));
+    let (form, output, shape) = (choices.pick(&FORMS), choices.pick(&OUTPUTS), choices.pick(&SHAPES));
+    let rows = match form {
+        Form::Arrays => "/rows",
+        // The operator cannot vouch for members beside rows that are dropped.
+        Form::Owned => "",
+        _ => choices.pick(&["", "/rows"]),
+    };
+    let mut dialect = dialect(form, rows);
+    dialect.output.shape = shape;
+    let own = ["17".to_owned(), "1a".to_owned()];
+    let (is_raw, drops, cut) = (choices.one_in(2), choices.one_in(2), choices.below(256));
+    dialect.rows.on_foreign_row = if drops { OnForeignRow::Drop } else { OnForeignRow::Refuse };
+    let cutter = Cutter::new(&dialect, VIEW).output(output).rows_of(&own);
+    let is_sound = |body: &[u8]| match form {
+        Form::Documents | Form::Lines => are_json(without_mark(body)),
+        _ => is_json(without_mark(body)),
+    };
     if is_raw {
         let body = choices.rest();
         if check(&cutter, output, body, cut, false).is_some() {
-            assert!(is_json(without_mark(body)), "no JSON: {}", body.escape_ascii());
+            assert!(is_sound(body), "no JSON: {}", body.escape_ascii());
         }
         return;
     }
-    let (end, mut body) = (choices.below(256), Body { choices, text: String::new() });
-    body.document(form, rows);
+    let end = choices.below(256);
+    let mut body = Body { choices, text: String::new(), is_foreign: false };
+    body.documents(form, rows);
     let text = body.text;
-    assert!(is_json(text.as_bytes()), "the target builds JSON: {text}");
+    assert!(is_sound(text.as_bytes()), "the target builds JSON: {text}");
     // Cut off now and then.
     let text = if end < 32 { &text.as_bytes()[..text.len() * end / 32] } else { text.as_bytes() };
     let left = check(&cutter, output, text, cut, true);
-    assert!(left.is_none() || is_json(text), "a part of a document left: {}", text.escape_ascii());
+    assert!(left.is_none() || is_sound(text), "a part of a document left: {}", text.escape_ascii());
 });

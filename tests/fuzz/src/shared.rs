@@ -11,6 +11,8 @@ mod cutter;
 
 pub(crate) use cutter::Cutter;
 
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
 use reportgate::domain::dialect::OutputFormat;
 use serde::de::IgnoredAny;
 
@@ -94,7 +96,8 @@ pub(crate) fn check(
         OutputFormat::Json => is_json(&out),
         OutputFormat::Ndjson => out.split_inclusive(|byte| *byte == b'\n').all(is_json),
         OutputFormat::Csv => is_csv(&out, b','),
-        OutputFormat::Xml | OutputFormat::Opaque => true,
+        OutputFormat::Xml => is_xml(&out),
+        OutputFormat::Opaque => true,
     };
     assert!(sound, "unsound: {}\nof: {}", out.escape_ascii(), body.escape_ascii());
     Some(out)
@@ -120,6 +123,38 @@ pub(crate) fn are_json(text: &[u8]) -> bool {
 pub(crate) fn is_csv(text: &[u8], delimiter: u8) -> bool {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(text);
     reader.records().all(|record| record.is_ok_and(|record| record.len() == VIEW.len()))
+}
+
+/// Whether it is one XML element whose tags match, with sound attributes and references.
+pub(crate) fn is_xml(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let (mut depth, mut roots) = (0_usize, 0_usize);
+    let attributes = |tag: &BytesStart<'_>| {
+        tag.attributes().all(|attribute| attribute.is_ok_and(|attribute| attribute.unescape_value().is_ok()))
+    };
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(tag)) => {
+                roots += usize::from(depth == 0);
+                depth += 1;
+                if !attributes(&tag) {
+                    return false;
+                }
+            }
+            Ok(Event::Empty(tag)) => {
+                roots += usize::from(depth == 0);
+                if !attributes(&tag) {
+                    return false;
+                }
+            }
+            Ok(Event::End(_)) => depth -= 1,
+            Ok(Event::Text(text)) if depth == 0 && !text.iter().all(u8::is_ascii_whitespace) => return false,
+            Ok(Event::Eof) => return depth == 0 && roots == 1,
+            Ok(Event::DocType(_)) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// The body without a byte order mark.
