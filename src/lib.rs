@@ -41,6 +41,7 @@
 //! | 5 | [`load`] | the one load path: config, then its tests | sockets |
 //! | 6 | [`serve`] | sockets, time, counting | rules |
 //! | 6 | [`reload`] | watching, loading, publishing | requests |
+//! | 6 | [`manage`] | changes by command: checked, atomic, audited | sockets, requests |
 //! | 7 | [`admin`], [`Gate`] | the faces of the library | rules |
 //! | 8, 9 | `cli`, `main` | the program | rules |
 //!
@@ -65,6 +66,7 @@ pub mod domain;
 pub mod filter;
 mod gate;
 pub mod load;
+pub mod manage;
 pub mod policy;
 pub mod reload;
 pub mod rewrite;

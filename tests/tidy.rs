@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor; a room knows only rooms of lower floors.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("domain", 0),
     // It gives the time as a word of `domain`; no pure room may ask it.
     ("clock", 1),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("load", 5),
     ("serve", 6),
     ("reload", 6),
+    ("manage", 6),
     ("admin", 7),
     ("gate", 7),
     // The program, which puts the faces to work.

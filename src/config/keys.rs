@@ -131,7 +131,7 @@ pub(super) static MAIN: TableSpec = TableSpec {
         later("cache", Table(&CACHE), "Memory for cached answers of all reports"),
         key("admin", Table(&ADMIN), "The listener for metrics, health and status"),
         key("log", Table(&LOG), "The access log"),
-        later("defaults", Table(&DEFAULTS), "For principals and tokens that say nothing else"),
+        key("defaults", Table(&DEFAULTS), "For principals and tokens that say nothing else"),
         key("backends", Map(&Table(&BACKEND)), "The legacy platforms that answer"),
         key("reports", Map(&Table(&REPORT)), "What can be asked for"),
         key("roles", Map(&Table(&ROLE)), "Permissions and columns that many principals share"),
@@ -219,16 +219,16 @@ pub(super) static LOG: TableSpec = TableSpec {
     name: "[log]",
     keys: &[
         key("format", Choice(&["json", "text"]), "How access lines are written; takes effect at start"),
-        later("audit", Text, "The file that lists every change made by command"),
+        key("audit", Text, "The file that lists every change made by command; default audit.jsonl"),
     ],
 };
 
-static DEFAULTS: TableSpec = TableSpec {
+pub(super) static DEFAULTS: TableSpec = TableSpec {
     name: "[defaults]",
     keys: &[
         later("rate_limit", Text, "Requests per principal"),
-        later("token_ttl", Duration, "The life of a new token"),
-        later("max_token_ttl", Duration, "The longest life of a token"),
+        key("token_ttl", Duration, "The life of a new token that is not told otherwise; default 90d"),
+        key("max_token_ttl", Duration, "The longest life a command gives a token"),
     ],
 };
 

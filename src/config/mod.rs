@@ -8,6 +8,7 @@
 //! a reader for each table, `check` compares them and builds, `problem` places what was found.
 
 mod check;
+mod draft;
 mod include;
 mod keys;
 mod near;
@@ -21,6 +22,8 @@ mod stamp;
 mod tables;
 mod units;
 
+pub use draft::Drafts;
+pub(crate) use near::nearest;
 pub use problem::{Location, Report};
 pub use schema::schema;
 pub(crate) use secret::blotted;
@@ -118,9 +121,17 @@ pub struct Case {
 /// # Errors
 /// Every problem of all files in one report.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
+    load_drafts(path, now, &Drafts::default())
+}
+
+/// [`load`], with drafts in place of the files that they stand for.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_drafts(path: &Path, now: Timestamp, drafts: &Drafts) -> Result<Loaded, Box<Rejected>> {
     let mut tries = 1;
     loop {
-        let mut result = load_once(path, now);
+        let mut result = load_once(path, now, drafts);
         let sources = match &mut result {
             Ok(loaded) => &mut loaded.sources,
             Err(rejected) => &mut rejected.sources,
@@ -132,8 +143,8 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
     }
 }
 
-fn load_once(path: &Path, now: Timestamp) -> Result<Loaded, Box<Rejected>> {
-    let mut load = Load::default();
+fn load_once(path: &Path, now: Timestamp, drafts: &Drafts) -> Result<Loaded, Box<Rejected>> {
+    let mut load = Load { sources: Sources::with(drafts.clone()), ..Load::default() };
     let mut seen = HashSet::from([real(path)]);
     let patterns = match load.text(path.to_path_buf(), File::Main) {
         Some(main) => load.take(&main, &Parsed::of(&main.text)),

@@ -5,6 +5,7 @@
 //! A file cut further in front than these counts as a prefix when all its whole blocks are the
 //! same: the bytes behind them cannot be compared, and waiting for a moment is the safe side.
 
+use super::draft::Drafts;
 use super::include;
 use super::stamp::Stamp;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,7 @@ const END: usize = 4 << 10;
 /// The files of a config, with what is needed to see that they changed.
 #[derive(Debug, Default)]
 pub struct Sources {
+    drafts: Drafts,
     files: Vec<Source>,
     by_path: HashMap<PathBuf, u32>,
     includes: Vec<Include>,
@@ -91,6 +93,17 @@ struct Shape {
 }
 
 impl Sources {
+    /// No files yet; drafts stand in for those that they name.
+    pub(super) fn with(drafts: Drafts) -> Self {
+        Self { drafts, ..Self::default() }
+    }
+
+    /// The config files that were read: the main one first, then the included ones.
+    pub fn config_files(&self) -> impl Iterator<Item = &Path> {
+        let configs = self.files.iter().filter(|file| matches!(file.kind, Kind::Config));
+        configs.map(|file| file.path.as_path())
+    }
+
     /// Every file read or looked for: config, includes, secrets.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
@@ -139,8 +152,13 @@ impl Sources {
         let files = self.files.iter().map(Source::again).collect();
         let include = |include: &Include| Include::of(include.pattern.clone());
         let includes = self.includes.iter().map(include).collect();
-        let mut now =
-            Self { files, includes, by_path: self.by_path.clone(), settled: true, ..Self::default() };
+        let mut now = Self {
+            files,
+            includes,
+            by_path: self.by_path.clone(),
+            settled: true,
+            ..Self::with(self.drafts.clone())
+        };
         now.seal();
         now
     }
@@ -181,6 +199,9 @@ impl Sources {
     /// Reads a config file. The outer error says why it cannot be read, the inner one how many bytes of it are UTF-8.
     pub(super) fn read_config(&mut self, path: &Path) -> (u32, io::Result<Result<String, usize>>) {
         let (index, bytes) = self.read(path, Kind::Config);
+        if let Some(draft) = self.drafts.text(path) {
+            return (index, Ok(Ok(draft.to_owned())));
+        }
         let text = bytes.map(|bytes| match String::from_utf8(bytes) {
             Ok(mut text) => {
                 if text.starts_with('\u{FEFF}') {
@@ -262,6 +283,9 @@ impl Sources {
     /// The text of a config file as it was read; `None` when it has changed since, or cannot be read.
     pub(super) fn text(&self, index: u32) -> Option<String> {
         let file = self.source(index)?;
+        if let Some(draft) = self.drafts.text(&file.path) {
+            return Some(draft.to_owned());
+        }
         let bytes = read_up_to(&file.path, MAX_CONFIG).ok()?;
         (Sha256::digest(&bytes)[..] == file.read.as_ref().ok()?.digest).then_some(())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -57,6 +57,8 @@ fn settings() -> Settings {
         admin: None,
         log_format: LogFormat::Json,
         seal_key: None,
+        audit: "audit.jsonl".into(),
+        token_life: TokenLife { default: Duration::from_secs(90 * 86_400), max: None },
     }
 }
 

@@ -5,6 +5,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fmt;
+use std::time::Duration;
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +22,12 @@ impl Timestamp {
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
         self.0
+    }
+
+    /// So much later; the last second there is when that is beyond it.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
     }
 
     /// The calendar date in UTC; the calendar's last day when out of its range (9999 years).

@@ -9,7 +9,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Case, Loaded, Rejected, Report, Sources};
+use crate::config::{Case, Drafts, Loaded, Rejected, Report, Sources};
 use crate::decide::Denial;
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
@@ -49,7 +49,16 @@ enum Verdict {
 /// refusal, or another backend request than it states, is one. The cases of a config that has
 /// problems of its own are not run.
 pub fn load(path: &Path, now: Timestamp) -> Result<Accepted, Box<Rejected>> {
-    let Loaded { policy, cases, warnings: mut report, sources } = crate::config::load(path, now)?;
+    load_drafts(path, now, &Drafts::default())
+}
+
+/// [`load`], with drafts in place of the files that they stand for.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_drafts(path: &Path, now: Timestamp, drafts: &Drafts) -> Result<Accepted, Box<Rejected>> {
+    let Loaded { policy, cases, warnings: mut report, sources } =
+        crate::config::load_drafts(path, now, drafts)?;
     let mut tests_failing = 0;
     let mut refused = false;
     for case in &cases {

@@ -4,6 +4,7 @@ use crate::domain::address::AddressRanges;
 use http::HeaderName;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What paging cursors are sealed with; `None`: a key of this process alone.
     pub seal_key: Option<SealKey>,
+    /// The file that lists every change made by command, relative to the main config file.
+    pub audit: PathBuf,
+    /// How long commands let tokens live.
+    pub token_life: TokenLife,
 }
 
 /// The secret that paging cursors are sealed with, at least [`SealKey::MIN_BYTES`] long. Its `Debug` shows nothing of it.
@@ -61,6 +66,15 @@ impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealKey(..)")
     }
+}
+
+/// How long commands let tokens live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLife {
+    /// A new one that is not told otherwise.
+    pub default: Duration,
+    /// The longest; `None`: any, "never" included.
+    pub max: Option<Duration>,
 }
 
 /// The header that names the client behind a trusted proxy.

@@ -7,11 +7,13 @@ use crate::config::problem::{Mark, Marked};
 use crate::config::units;
 use crate::domain::address::AddressRanges;
 use crate::domain::spelling::{fold, fold_header};
-use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenPlace};
+use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Settings, with the places that `check` may have to name.
 pub(in crate::config) struct RawSettings {
@@ -45,6 +47,8 @@ impl Default for RawSettings {
             admin: None,
             log_format: LogFormat::Json,
             seal_key: None,
+            audit: "audit.jsonl".into(),
+            token_life: TokenLife { default: 90 * DAY, max: None },
         };
         Self { settings, grace: None }
     }
@@ -65,6 +69,12 @@ impl RawSettings {
             let words = [("json", LogFormat::Json), ("text", LogFormat::Text)];
             let read = fields.read("format", |item| reader.choice(item, &words));
             settings.log_format = read.unwrap_or(settings.log_format);
+            if let Some(audit) = fields.read("audit", |item| reader.filled(item)) {
+                settings.audit = audit.into();
+            }
+        }
+        if let Some(fields) = file.read("defaults", |item| reader.fields(item, &keys::DEFAULTS)) {
+            token_life(reader, &fields, &mut settings.token_life);
         }
         if let Some(fields) = file.read("admin", |item| reader.fields(item, &keys::ADMIN)) {
             settings.admin = admin(reader, &fields, &settings.listen);
@@ -255,4 +265,25 @@ fn not_empty<T>(reader: &mut Reader<'_>, item: Item<'_>, read: Option<Vec<Marked
         reader.error(item, "is empty");
     }
     Some(read?.into_iter().map(|entry| entry.value).collect())
+}
+
+fn token_life(reader: &mut Reader<'_>, fields: &Fields<'_>, life: &mut TokenLife) {
+    let mut days = |key| {
+        let item = fields.get(key)?;
+        let read = reader.parsed(item, units::duration)?;
+        if read < DAY {
+            reader.error(item, "expected at least one day");
+        }
+        Some((item, read))
+    };
+    let (default, max) = (days("token_ttl"), days("max_token_ttl"));
+    life.max = max.map(|(_, max)| max);
+    match (default, life.max) {
+        (Some((item, default)), Some(max)) if default > max => {
+            reader.error(item, "is longer than `max_token_ttl`");
+        }
+        (Some((_, default)), _) => life.default = default,
+        (None, Some(max)) => life.default = life.default.min(max),
+        (None, None) => {}
+    }
 }

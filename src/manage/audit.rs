@@ -1,0 +1,94 @@
+//! The audit: who changed what, a JSON line before a change is put in place and one after.
+//!
+//! Each line is synced before the change goes on: no audit, no change. Values are those that
+//! the config holds; a secret never is among them.
+
+use super::{Installation, ManageError, folder_of};
+use serde::Serialize;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What was changed of whom.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    /// The affiliate or employee; `None` for roles.
+    pub(super) principal: Option<String>,
+    /// The id of a token.
+    pub(super) token: Option<String>,
+    /// What it was.
+    pub(super) before: serde_json::Value,
+    /// What it is.
+    pub(super) after: serde_json::Value,
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    /// It was checked and is about to be put in place.
+    Intent,
+    /// It is in place.
+    Done,
+    /// It could not be put in place.
+    Failed,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    ts: String,
+    stage: Stage,
+    actor: &'a str,
+    command: &'a str,
+    principal: Option<&'a str>,
+    token: Option<&'a str>,
+    before: &'a serde_json::Value,
+    after: &'a serde_json::Value,
+}
+
+/// Where the lines of one change go.
+#[derive(Debug)]
+pub(super) struct Audit<'a> {
+    path: PathBuf,
+    by: &'a Installation,
+    entries: &'a [Entry],
+}
+
+impl<'a> Audit<'a> {
+    /// The audit at `path`, which is relative to the main config file.
+    pub(super) fn of(path: &Path, by: &'a Installation, entries: &'a [Entry]) -> Self {
+        Self { path: folder_of(&by.path).join(path), by, entries }
+    }
+
+    /// Appends a line for every entry, all in one write, and syncs.
+    pub(super) fn write(&self, stage: Stage) -> Result<(), ManageError> {
+        let mut text = String::new();
+        for entry in self.entries {
+            let line = Line {
+                ts: self.by.now.to_string(),
+                stage,
+                actor: &self.by.actor,
+                command: &self.by.command,
+                principal: entry.principal.as_deref(),
+                token: entry.token.as_deref(),
+                before: &entry.before,
+                after: &entry.after,
+            };
+            let line = serde_json::to_string(&line);
+            text += &line
+                .map_err(|error| ManageError::Refused(format!("the audit cannot be written: {error}")))?;
+            text.push('\n');
+        }
+        self.append(text.as_bytes()).map_err(ManageError::io("cannot write the audit", &self.path))
+    }
+
+    fn append(&self, text: &[u8]) -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.path)?;
+        file.write_all(text)?;
+        file.sync_data()
+    }
+}

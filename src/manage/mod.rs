@@ -1,0 +1,157 @@
+//! Changes of the config by commands: each one checked, atomic, audited.
+//!
+//! Floor 6. A change edits the text of the files, keeping comments, order and formatting,
+//! loads the *whole* config as it would be and runs its tests, and only then
+//! replaces files. One change at a time, held by a lock file beside the main file; what somebody
+//! else changed meanwhile is noticed, not overwritten. It knows no sockets and no requests,
+//! and never writes a file that `config` would refuse.
+
+mod audit;
+mod diff;
+mod draft;
+mod error;
+mod file;
+mod list;
+mod lock;
+#[cfg(test)]
+mod tests;
+pub mod tokens;
+mod write;
+
+pub use draft::Draft;
+pub use error::ManageError;
+
+use crate::config::{Drafts, Report};
+use crate::domain::time::Timestamp;
+use crate::load;
+use audit::{Audit, Stage};
+use file::ConfigFile;
+use lock::Lock;
+use std::path::{Path, PathBuf};
+
+/// A config on disk, and who changes it.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// The main config file.
+    pub path: PathBuf,
+    /// Who makes the changes, as the audit says it.
+    pub actor: String,
+    /// The command that makes them, without secrets, as the audit says it.
+    pub command: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What becomes of a change that would load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is written.
+    Write,
+    /// It is only shown: nothing is written, locked or audited.
+    Show,
+}
+
+/// A change that was made, or shown.
+#[derive(Debug)]
+pub struct Change<T> {
+    /// What the edit gave.
+    pub value: T,
+    /// The files that are otherwise, if any.
+    pub files: Vec<FileChange>,
+    /// What is legal in the config as it is now, but likely not meant.
+    pub warnings: Report,
+}
+
+/// A file before and after a change.
+#[derive(Debug)]
+pub struct FileChange {
+    /// Its name.
+    pub path: PathBuf,
+    /// Its text before.
+    pub before: String,
+    /// Its text after.
+    pub after: String,
+}
+
+impl<T> Change<T> {
+    /// The change as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        self.files.iter().map(|file| diff::unified(&file.path, &file.before, &file.after)).collect()
+    }
+}
+
+impl Installation {
+    /// The config as it is.
+    ///
+    /// # Errors
+    /// When it does not load.
+    pub fn read(&self) -> Result<Draft, ManageError> {
+        let accepted = load::load(&self.path, self.now).map_err(ManageError::Config)?;
+        Draft::new(accepted, self.now)
+    }
+
+    /// Makes one change: `edit` changes the draft of the config, which is then checked and put in place.
+    ///
+    /// An edit that changes nothing writes nothing.
+    ///
+    /// # Errors
+    /// When the config does not load before or would not load after, `edit` fails, somebody else changed
+    /// a file meanwhile, or a file, the lock or the audit cannot be written. Then every file is as it was,
+    /// unless several are to be replaced and the last of them cannot be.
+    pub fn change<T>(
+        &self,
+        mode: Mode,
+        edit: impl FnOnce(&mut Draft) -> Result<T, ManageError>,
+    ) -> Result<Change<T>, ManageError> {
+        let _lock = match mode {
+            Mode::Write => Some(Lock::take(&self.path)?),
+            Mode::Show => None,
+        };
+        let mut draft = self.read()?;
+        let value = edit(&mut draft)?;
+        let changed = draft.changed();
+        if changed.is_empty() {
+            return Ok(Change { value, files: Vec::new(), warnings: Report::default() });
+        }
+        let drafts: Drafts =
+            changed.iter().map(|(file, after)| (file.real.clone(), file.as_read(after))).collect();
+        let accepted = load::load_drafts(&self.path, self.now, &drafts).map_err(ManageError::WouldNotLoad)?;
+        if mode == Mode::Write {
+            let audit = Audit::of(&accepted.policy.settings.audit, self, draft.entries());
+            put_in_place(&changed, &audit)?;
+        }
+        let change = |(file, after): &(&ConfigFile, String)| FileChange {
+            path: file.path.clone(),
+            before: file.text.clone(),
+            after: after.clone(),
+        };
+        let files = changed.iter().map(change).collect();
+        Ok(Change { value, files, warnings: accepted.warnings })
+    }
+}
+
+/// Replaces files: new texts to disk, then the intent, then the names, then that it is done.
+fn put_in_place(changed: &[(&ConfigFile, String)], audit: &Audit<'_>) -> Result<(), ManageError> {
+    let mut written = Vec::with_capacity(changed.len());
+    for (file, after) in changed {
+        written.push(write::beside(file, after)?);
+    }
+    audit.write(Stage::Intent)?;
+    for replacement in written {
+        if let Err(error) = replacement.replace() {
+            // The cause is what counts.
+            let _ = audit.write(Stage::Failed);
+            return Err(error);
+        }
+    }
+    audit.write(Stage::Done)
+}
+
+/// The folder of a file, which is the working directory for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
