@@ -9,6 +9,8 @@ use std::io::{self, IsTerminal as _};
 pub(crate) enum Failure {
     /// The config was refused.
     Config(Box<Rejected>),
+    /// The config would be refused after a change.
+    Change(Box<Rejected>),
     /// Something went wrong while `what` was done.
     Because {
         /// What cannot be done, such as "cannot listen on 127.0.0.1:80".
@@ -36,6 +38,10 @@ impl Failure {
                 let rendered = report.render(io::stderr().is_terminal());
                 let problems = count(report.errors(), "problem");
                 format!("{}\n\nthe config is refused: {problems}\n", rendered.trim_end())
+            }
+            Self::Change(rejected) => {
+                let rendered = rejected.report.render(io::stderr().is_terminal());
+                format!("{}\n\nthe change is refused, and nothing was changed\n", rendered.trim_end())
             }
             Self::Because { what, source } => {
                 let mut message = format!("reportgate: {what}: {source}");

@@ -6,11 +6,14 @@
 mod ask;
 mod check;
 mod demo;
+mod edit;
 mod failure;
 mod healthcheck;
 mod schema;
 mod serve;
 mod status;
+mod table;
+mod token;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use failure::Failure;
@@ -39,6 +42,9 @@ enum Command {
     Check(check::Options),
     /// Try it: a sample backend, a sample config, and requests to copy
     Demo,
+    /// Tokens: issue, list, extend, rotate, revoke, import
+    #[command(subcommand)]
+    Token(token::Command),
     /// What the running gate says about itself
     Status(status::Options),
     /// Exit 0 when the running gate is alive
@@ -71,6 +77,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve => serve::run(&config, |_| ()),
         Command::Check(options) => check::run(&config, &options),
         Command::Demo => demo::run(),
+        Command::Token(command) => token::run(&config, command),
         Command::Status(options) => status::run(&config, &options),
         Command::Healthcheck(target) => healthcheck::run(&config, &target),
         Command::Schema => schema::run(),

@@ -7,6 +7,7 @@ use crate::config::nearest;
 use crate::domain::time::Timestamp;
 use crate::load::Accepted;
 use crate::policy::{Policy, Principal, PrincipalKind};
+use std::collections::HashMap;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 /// A config that is being changed, or only read.
@@ -84,6 +85,30 @@ impl Draft {
         // It is in the policy, so it is in a file.
         self.table(group, id)?
             .ok_or_else(|| ManageError::Refused(format!("[{group}.{id}] is not a plain table")))
+    }
+
+    /// What files say of tokens that a policy does not keep: by their ids, when they were made and what for.
+    pub(super) fn tokens_said(
+        &mut self,
+    ) -> Result<HashMap<String, (Option<String>, Option<String>)>, ManageError> {
+        let mut said = HashMap::new();
+        for file in &mut self.files {
+            let document = file.document()?;
+            for group in ["affiliates", "employees"] {
+                let principals = document.get(group).and_then(Item::as_table_like);
+                for (_, principal) in principals.into_iter().flat_map(TableLike::iter) {
+                    let tokens = principal.get("tokens").and_then(Item::as_array_of_tables);
+                    for token in tokens.into_iter().flatten() {
+                        let Some(id) = token.get("id").and_then(Item::as_str) else { continue };
+                        let created =
+                            token.get("created").and_then(Item::as_datetime).map(ToString::to_string);
+                        let note = token.get("note").and_then(Item::as_str).map(str::to_owned);
+                        said.insert(id.to_owned(), (created, note));
+                    }
+                }
+            }
+        }
+        Ok(said)
     }
 
     /// The table `[group.name]`, in whatever file it stands.

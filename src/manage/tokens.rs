@@ -7,7 +7,7 @@ use super::{Draft, ManageError};
 use crate::config::nearest;
 use crate::domain::time::{Expiry, Timestamp};
 use crate::domain::token::{PresentedToken, Token, TokenDigest};
-use crate::policy::TokenRecord;
+use crate::policy::{Principal, TokenRecord};
 use serde_json::json;
 use std::time::Duration;
 use toml_edit::{ArrayOfTables, Datetime, Item, Table, value};
@@ -175,6 +175,53 @@ pub fn revoke(draft: &mut Draft, token: &str) -> Result<(), ManageError> {
         ..Entry::default()
     });
     Ok(())
+}
+
+/// A token as it stands in the config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its public handle.
+    pub id: String,
+    /// Who holds it.
+    pub principal: String,
+    /// Whether that is disabled.
+    pub is_disabled: bool,
+    /// When it stops working.
+    pub expires: Expiry,
+    /// When it was made, as the config says it.
+    pub created: Option<String>,
+    /// What it is for.
+    pub note: Option<String>,
+}
+
+/// The tokens of a principal, or of all, in the order of the config.
+///
+/// # Errors
+/// When there is no such principal.
+pub fn list(draft: &mut Draft, principal: Option<&str>) -> Result<Vec<Listed>, ManageError> {
+    if let Some(principal) = principal {
+        draft.principal(principal)?;
+    }
+    let policy = draft.policy();
+    let tokens = policy.tokens.iter().filter_map(|token| Some((token, policy.principal(token.principal)?)));
+    let tokens = tokens.filter(|(_, holder)| principal.is_none_or(|id| holder.id.as_str() == id));
+    let listed = |(token, holder): (&TokenRecord, &Principal)| Listed {
+        id: token.id.to_string(),
+        principal: holder.id.to_string(),
+        is_disabled: holder.disabled,
+        expires: token.expires,
+        created: None,
+        note: None,
+    };
+    let mut all: Vec<_> = tokens.map(listed).collect();
+    let said = draft.tokens_said()?;
+    for token in &mut all {
+        if let Some((created, note)) = said.get(token.id.as_str()) {
+            token.created.clone_from(created);
+            token.note.clone_from(note);
+        }
+    }
+    Ok(all)
 }
 
 /// The end that is meant, when a token may have it.

@@ -1,0 +1,32 @@
+//! Data as people read it: columns side by side.
+
+/// Rows under headings, each column as wide as its widest cell; the last is not padded. No line has blanks at its end.
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |nth: usize, heading: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(nth)).map(|cell| cell.chars().count());
+        cells.chain([heading.len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<_> = headings.iter().enumerate().map(|(nth, heading)| width(nth, heading)).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            line += &format!("{cell:width$}  ");
+        }
+        line.trim_end().to_owned() + "\n"
+    };
+    let head = line(&mut headings.iter().copied());
+    let body = rows.iter().map(|row| line(&mut row.iter().map(String::as_str)));
+    std::iter::once(head).chain(body).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_side_by_side() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let rows = [row(&["k7", "Ärger", "x"]), row(&["longer", "", ""])];
+        assert_eq!(table(&["ID", "NAME", "NOTE"], &rows), "ID      NAME   NOTE\nk7      Ärger  x\nlonger\n");
+    }
+}

@@ -1,0 +1,377 @@
+//! `token`: issue, list, extend, rotate, revoke, and take over the platform's own keys.
+//!
+//! A new token goes to stdout, alone, once; everything else to stderr.
+
+use super::edit::{self, Options};
+use super::failure::Failure;
+use super::table::table;
+use super::{Format, note, print};
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use reportgate::clock;
+use reportgate::domain::time::{Expiry, Timestamp};
+use reportgate::manage::tokens::{self, Issued, Life, NewEnd};
+use reportgate::manage::{Draft, ManageError};
+use serde::Serialize;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const DAY: u64 = 86_400;
+
+/// Longer keys are no tokens.
+const MAX_KEY: u64 = 4_096;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Issue a token and print it, once
+    New {
+        /// The affiliate or employee
+        id: String,
+        #[command(flatten)]
+        token: NewToken,
+        #[command(flatten)]
+        secret: SecretFile,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// List tokens, with their state and the days that they have left
+    List {
+        /// Only those of this affiliate or employee
+        id: Option<String>,
+        /// Only those that stop working within this time, such as 30d, or did
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        expiring: Option<Duration>,
+        /// How they are printed
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Let a token work longer
+    Extend {
+        /// The token's id
+        token: String,
+        /// So much longer, from its end or from now, whichever is later: 90d
+        #[arg(long, value_name = "TIME", value_parser = duration, required_unless_present = "to")]
+        by: Option<Duration>,
+        /// Until that day or time (UTC), or never
+        #[arg(long, value_name = "DATE", value_parser = life, conflicts_with = "by")]
+        to: Option<Life>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Issue a second token in place of one, which works on for a while
+    Rotate {
+        /// The token's id
+        token: String,
+        /// How long the old one works on
+        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
+        overlap: Duration,
+        /// When the new one stops working: 90d, a date (UTC), or never
+        #[arg(long, value_name = "TIME", value_parser = life)]
+        expires: Option<Life>,
+        #[command(flatten)]
+        secret: SecretFile,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Delete a token: it is refused from the next request on
+    Revoke {
+        /// The token's id
+        token: String,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Take over a key of the platform's own, read from stdin
+    Import {
+        /// The affiliate or employee
+        id: String,
+        /// Take a key of fewer than 20 characters, too
+        #[arg(long)]
+        weak: bool,
+        #[command(flatten)]
+        token: NewToken,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewToken {
+    /// When it stops working: 90d, a date (UTC), or never; default: `[defaults] token_ttl`
+    #[arg(long, value_name = "TIME", value_parser = life)]
+    expires: Option<Life>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SecretFile {
+    /// Write the token into this new file instead of stdout
+    #[arg(long, value_name = "FILE", required_if_eq("stdout", "true"))]
+    token_file: Option<PathBuf>,
+}
+
+/// Runs a command on the config at `path`.
+pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::New { id, token, secret, options } => {
+            let life = token.expires.unwrap_or(Life::Default);
+            issued(path, "token new", &options, &secret, |draft, random| {
+                tokens::issue(draft, &id, life, token.note.as_deref(), random)
+            })
+        }
+        Command::List { id, expiring, format } => list(path, id.as_deref(), expiring, format),
+        Command::Extend { token, by, to, options } => {
+            let end = match (by, to) {
+                (Some(by), _) => NewEnd::By(by),
+                (None, to) => NewEnd::To(to.unwrap_or(Life::Default)),
+            };
+            let change =
+                edit::change(path, "token extend", &options, |draft| tokens::extend(draft, &token, end))?;
+            note(&format!("token {token} {}\n", until(change.value)));
+            Ok(())
+        }
+        Command::Rotate { token, overlap, expires, secret, options } => {
+            let life = expires.unwrap_or(Life::Default);
+            issued(path, "token rotate", &options, &secret, |draft, random| {
+                tokens::rotate(draft, &token, overlap, life, random)
+            })
+        }
+        Command::Revoke { token, options } => {
+            edit::change(path, "token revoke", &options, |draft| tokens::revoke(draft, &token))?;
+            note(&format!("token {token} is revoked\n"));
+            Ok(())
+        }
+        Command::Import { id, weak, token, options } => {
+            let key = key()?;
+            let life = token.expires.unwrap_or(Life::Default);
+            let mut random = Random::default();
+            let change = edit::change(path, "token import", &options, |draft| {
+                tokens::import(draft, &id, &key, weak, life, token.note.as_deref(), || random.byte())
+            });
+            let (token, expires) = random.check(change?.value)?;
+            note(&format!("token {token} of {id} {}\n", until(expires)));
+            Ok(())
+        }
+    }
+}
+
+/// Makes a token and shows it.
+fn issued(
+    path: &Path,
+    command: &'static str,
+    options: &Options,
+    secret: &SecretFile,
+    edit: impl FnOnce(&mut Draft, &mut dyn FnMut() -> u8) -> Result<Issued, ManageError>,
+) -> Result<(), Failure> {
+    let mut random = Random::default();
+    let mut file = secret.create()?;
+    let change = edit::change(path, command, options, |draft| {
+        let issued = edit(draft, &mut || random.byte())?;
+        random.check(issued).map_err(|failure| ManageError::Refused(failure.message()))
+    })?;
+    let Issued { token, id, expires } = change.value;
+    note(&format!("token {id} {}\n", until(expires)));
+    match &mut file {
+        // Shown changes issue nothing, unless the file goes on to somewhere else.
+        _ if options.mode() == reportgate::manage::Mode::Show && !options.takes_stdout() => Ok(()),
+        Some(file) => {
+            let written = writeln!(file, "{}", token.into_secret()).and_then(|()| file.sync_all());
+            written
+                .map_err(|error| Failure::because("cannot write the token; revoke it and try again", error))
+        }
+        None => print(&(token.into_secret() + "\n")),
+    }
+}
+
+impl SecretFile {
+    fn create(&self) -> Result<Option<std::fs::File>, Failure> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path);
+        let file =
+            file.map_err(|error| Failure::because(format!("cannot create {}", path.display()), error))?;
+        Ok(Some(file))
+    }
+}
+
+/// The operating system's randomness; remembers when there was none.
+#[derive(Default)]
+struct Random {
+    failed: Option<getrandom::Error>,
+    /// Ends loops that throw bytes away.
+    counter: u8,
+}
+
+impl Random {
+    fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        if let Err(error) = getrandom::fill(&mut byte) {
+            self.failed = Some(error);
+            self.counter = self.counter.wrapping_add(1);
+            return self.counter;
+        }
+        let [byte] = byte;
+        byte
+    }
+
+    /// What was made, when it is really random.
+    fn check<T>(&self, made: T) -> Result<T, Failure> {
+        match self.failed {
+            None => Ok(made),
+            Some(error) => Err(Failure::because("no token can be made: no randomness", error)),
+        }
+    }
+}
+
+/// The key on stdin, without the end of its line.
+fn key() -> Result<String, Failure> {
+    let mut key = String::new();
+    let read = io::stdin().lock().take(MAX_KEY).read_to_string(&mut key);
+    read.map_err(|error| Failure::because("cannot read the key from stdin", error))?;
+    let key = key.strip_suffix('\n').unwrap_or(&key);
+    Ok(key.strip_suffix('\r').unwrap_or(key).to_owned())
+}
+
+fn until(expires: Expiry) -> String {
+    match expires {
+        Expiry::Never => "never expires".to_owned(),
+        Expiry::At(at) => format!("expires {at}"),
+    }
+}
+
+/// A token as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    principal: String,
+    state: &'static str,
+    expires: String,
+    days_left: Option<i64>,
+    created: Option<String>,
+    note: Option<String>,
+}
+
+fn list(path: &Path, id: Option<&str>, within: Option<Duration>, format: Format) -> Result<(), Failure> {
+    let mut draft = edit::installation(path, "token list").read()?;
+    let now = clock::now();
+    let all = tokens::list(&mut draft, id)?;
+    let ends = |token: &tokens::Listed| match (token.expires, within) {
+        (_, None) => true,
+        (Expiry::Never, Some(_)) => false,
+        (Expiry::At(at), Some(within)) => at <= now.after(within),
+    };
+    let listed: Vec<_> = all.into_iter().filter(ends).map(|token| Listed::of(token, now)).collect();
+    match format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&listed);
+            print(&(json.map_err(|error| Failure::because("cannot print the tokens", error))? + "\n"))
+        }
+        Format::Table => print(&table(
+            &["TOKEN", "HOLDER", "STATE", "EXPIRES", "DAYS LEFT", "CREATED", "NOTE"],
+            &listed.iter().map(Listed::cells).collect::<Vec<_>>(),
+        )),
+    }
+}
+
+impl Listed {
+    fn of(token: tokens::Listed, now: Timestamp) -> Self {
+        let (expires, days_left) = match token.expires {
+            Expiry::Never => ("never".to_owned(), None),
+            Expiry::At(at) => {
+                let seconds = at.unix_seconds() - now.unix_seconds();
+                (at.to_string(), Some(seconds.div_euclid(i64::try_from(DAY).unwrap_or(i64::MAX))))
+            }
+        };
+        let state = match (token.is_disabled, token.expires.is_over(now)) {
+            (_, true) => "expired",
+            (true, false) => "disabled",
+            (false, false) => "active",
+        };
+        Self {
+            id: token.id,
+            principal: token.principal,
+            state,
+            expires,
+            days_left,
+            created: token.created,
+            note: token.note,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        vec![
+            self.id.clone(),
+            self.principal.clone(),
+            self.state.to_owned(),
+            self.expires.clone(),
+            self.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string()),
+            text(&self.created),
+            self.note.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+/// `90d`, `12h`: at most 100 years.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a time such as 12h, 90d or 52w".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let seconds = match unit {
+        "h" => 3_600,
+        "d" => DAY,
+        "w" => 7 * DAY,
+        _ => return Err(expected()),
+    };
+    let total = number.checked_mul(seconds).filter(|total| (1..=36_525 * DAY).contains(total));
+    total
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected more than nothing, and at most 100 years".to_owned())
+}
+
+/// `90d`, `2027-01-31` (the end of that day, UTC), an RFC 3339 time, or `never`.
+fn life(text: &str) -> Result<Life, String> {
+    if text == "never" {
+        return Ok(Life::Never);
+    }
+    if let Ok(duration) = duration(text) {
+        return Ok(Life::For(duration));
+    }
+    if let Ok(date) = text.parse::<Date>() {
+        let midnight = date.tomorrow().ok().and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        let midnight = midnight.map(|midnight| midnight.timestamp().as_second());
+        return midnight
+            .map(|at| Life::Until(Timestamp::from_unix_seconds(at)))
+            .ok_or_else(|| "no such day".into());
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Ok(Life::Until(Timestamp::from_unix_seconds(at.as_second()))),
+        Err(_) => Err("expected 90d, 2027-01-31, 2027-01-31T12:00:00Z or never".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        let at = |seconds| Some(Life::Until(Timestamp::from_unix_seconds(seconds)));
+        #[rustfmt::skip]
+        let cases = [
+            ("90d", Some(Life::For(Duration::from_secs(90 * DAY)))), ("12h", Some(Life::For(Duration::from_secs(43_200)))),
+            ("2w", Some(Life::For(Duration::from_secs(14 * DAY)))), ("never", Some(Life::Never)),
+            ("2026-11-21", at(1_795_305_600)), ("2026-11-22T10:00:00Z", at(1_795_341_600)), ("2026-11-22T10:00:00+01:00", at(1_795_338_000)),
+            ("0d", None), ("36526d", None), ("d", None), ("-1d", None), ("90", None), ("2026-13-01", None), ("2026-11-22T10:00:00", None), ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(life(text).ok(), expected, "{text}");
+        }
+    }
+}
