@@ -8,6 +8,7 @@
 use super::Failure;
 use bytes::Bytes;
 use clap::Args;
+use http::request::Builder;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
@@ -68,20 +69,29 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// Status and body of `GET path`.
 pub(super) fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+    ask(admin, path, Request::get(path))
+}
+
+/// Status and body of `POST path` without a body, with the header that no page of another site can send.
+pub(super) fn confirm(admin: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+    ask(admin, path, Request::post(path).header("x-reportgate", "confirm"))
+}
+
+fn ask(admin: SocketAddr, path: &str, request: Builder) -> Result<(StatusCode, Bytes), Failure> {
     let failed = |error| Failure::because(format!("cannot ask http://{admin}{path}"), error);
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(e.into()))?;
-    let answer = runtime.block_on(async { timeout(DEADLINE, exchange(admin, path)).await });
+    let answer = runtime.block_on(async { timeout(DEADLINE, exchange(admin, request)).await });
     answer.unwrap_or_else(|_| Err("no answer within 5 s".into())).map_err(failed)
 }
 
 async fn exchange(
     admin: SocketAddr,
-    path: &str,
+    request: Builder,
 ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
     let stream = TokioIo::new(TcpStream::connect(admin).await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-    let request = Request::get(path).header(header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+    let request = request.header(header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
     let exchange = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         Ok((head.status, Limited::new(body, MAX_BYTES).collect().await?.to_bytes()))

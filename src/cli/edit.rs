@@ -30,6 +30,15 @@ impl Options {
     }
 }
 
+/// Tells what a change did, or would do.
+pub(super) fn tell<T>(options: &Options, change: &Change<T>, text: &str) {
+    if change.files.is_empty() {
+        return;
+    }
+    let shown = if options.mode() == Mode::Show { "not written: " } else { "" };
+    note(&format!("{shown}{text}\n"));
+}
+
 /// The config at `path`, changed by `command`.
 pub(super) fn installation(path: &Path, command: &'static str) -> Installation {
     Installation { path: path.to_path_buf(), actor: actor(), command: command.to_owned(), now: clock::now() }

@@ -5,18 +5,26 @@
 
 mod ask;
 mod check;
+mod columns;
+mod confirm;
 mod demo;
 mod edit;
 mod failure;
 mod healthcheck;
+mod help;
+mod ip;
+mod permission;
+mod principal;
+mod role;
 mod schema;
 mod serve;
 mod status;
 mod table;
 mod token;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use failure::Failure;
+use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -42,15 +50,41 @@ enum Command {
     Check(check::Options),
     /// Try it: a sample backend, a sample config, and requests to copy
     Demo,
+    /// Affiliates, IBs and employees: list, show, add, set, disable, enable, remove
+    #[command(subcommand)]
+    Principal(principal::Command),
+    /// Permissions of an affiliate or employee: list, grant, revoke
+    #[command(subcommand)]
+    Permission(permission::Command),
+    /// Whitelisted addresses of an affiliate or employee: list, add, remove
+    #[command(subcommand)]
+    Ip(ip::Command),
+    /// Columns that an affiliate or employee sees: show, set, reset
+    #[command(subcommand)]
+    Columns(columns::Command),
     /// Tokens: issue, list, extend, rotate, revoke, import
     #[command(subcommand)]
     Token(token::Command),
+    /// Roles, which many share: list, show, add, grant, revoke, columns
+    #[command(subcommand)]
+    Role(role::Command),
     /// What the running gate says about itself
     Status(status::Options),
     /// Exit 0 when the running gate is alive
     Healthcheck(ask::Target),
+    /// Let a held reload pass: what the files say now is meant
+    Confirm(ask::Target),
     /// Print the JSON Schema of the config, for editors
     Schema,
+    /// Print what completes these commands in a shell
+    #[command(after_help = "Example: reportgate completions bash > /etc/bash_completion.d/reportgate")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example: reportgate man > /usr/local/share/man/man1/reportgate.1")]
+    Man,
 }
 
 /// How data is printed.
@@ -60,6 +94,14 @@ enum Format {
     Table,
     /// For programs
     Json,
+}
+
+/// How a command prints its data.
+#[derive(Debug, Clone, Copy, Args)]
+struct Output {
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
 /// Runs the command that `arguments` name; the first is the program itself.
@@ -77,10 +119,18 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve => serve::run(&config, |_| ()),
         Command::Check(options) => check::run(&config, &options),
         Command::Demo => demo::run(),
+        Command::Principal(command) => principal::run(&config, command),
+        Command::Permission(command) => permission::run(&config, command),
+        Command::Ip(command) => ip::run(&config, command),
+        Command::Columns(command) => columns::run(&config, command),
         Command::Token(command) => token::run(&config, command),
+        Command::Role(command) => role::run(&config, command),
         Command::Status(options) => status::run(&config, &options),
         Command::Healthcheck(target) => healthcheck::run(&config, &target),
+        Command::Confirm(target) => confirm::run(&config, &target),
         Command::Schema => schema::run(),
+        Command::Completions { shell } => help::completions(shell),
+        Command::Man => help::manual(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -99,6 +149,17 @@ fn print(data: &str) -> Result<(), Failure> {
             Err(Failure::because("cannot write to stdout", error))
         }
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Prints data as it was asked for.
+fn show(format: Format, data: &impl Serialize, table: impl FnOnce() -> String) -> Result<(), Failure> {
+    match format {
+        Format::Table => print(&table()),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(data);
+            print(&(json.map_err(|error| Failure::because("cannot print the data", error))? + "\n"))
+        }
     }
 }
 

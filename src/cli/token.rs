@@ -5,7 +5,7 @@
 use super::edit::{self, Options};
 use super::failure::Failure;
 use super::table::table;
-use super::{Format, note, print};
+use super::{Format, Output, print, show};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use reportgate::clock;
@@ -20,12 +20,17 @@ use std::time::Duration;
 
 const DAY: u64 = 86_400;
 
+/// The length of `2027-01-31`.
+const DATE: usize = 10;
+
 /// Longer keys are no tokens.
 const MAX_KEY: u64 = 4_096;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Issue a token and print it, once
+    #[command(after_help = "The token goes to stdout, alone; the file keeps only its hash.\n\n\
+        Examples:\n  reportgate token new acme --note \"BI feed\"\n  reportgate token new acme --expires 2027-06-30 --token-file acme.token")]
     New {
         /// The affiliate or employee
         id: String,
@@ -43,11 +48,11 @@ pub(super) enum Command {
         /// Only those that stop working within this time, such as 30d, or did
         #[arg(long, value_name = "TIME", value_parser = duration)]
         expiring: Option<Duration>,
-        /// How they are printed
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Let a token work longer
+    #[command(after_help = "Example: reportgate token extend k7f3q9 --by 90d")]
     Extend {
         /// The token's id
         token: String,
@@ -61,6 +66,7 @@ pub(super) enum Command {
         options: Options,
     },
     /// Issue a second token in place of one, which works on for a while
+    #[command(after_help = "Example: reportgate token rotate k7f3q9 --overlap 7d")]
     Rotate {
         /// The token's id
         token: String,
@@ -83,6 +89,9 @@ pub(super) enum Command {
         options: Options,
     },
     /// Take over a key of the platform's own, read from stdin
+    #[command(
+        after_help = "Example: reportgate token import acme --note \"from the old platform\" < key.txt"
+    )]
     Import {
         /// The affiliate or employee
         id: String,
@@ -122,7 +131,7 @@ pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
                 tokens::issue(draft, &id, life, token.note.as_deref(), random)
             })
         }
-        Command::List { id, expiring, format } => list(path, id.as_deref(), expiring, format),
+        Command::List { id, expiring, output } => list(path, id.as_deref(), expiring, output.format),
         Command::Extend { token, by, to, options } => {
             let end = match (by, to) {
                 (Some(by), _) => NewEnd::By(by),
@@ -130,7 +139,7 @@ pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
             };
             let change =
                 edit::change(path, "token extend", &options, |draft| tokens::extend(draft, &token, end))?;
-            note(&format!("token {token} {}\n", until(change.value)));
+            edit::tell(&options, &change, &format!("token {token} {}", until(change.value)));
             Ok(())
         }
         Command::Rotate { token, overlap, expires, secret, options } => {
@@ -140,8 +149,8 @@ pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
             })
         }
         Command::Revoke { token, options } => {
-            edit::change(path, "token revoke", &options, |draft| tokens::revoke(draft, &token))?;
-            note(&format!("token {token} is revoked\n"));
+            let change = edit::change(path, "token revoke", &options, |draft| tokens::revoke(draft, &token))?;
+            edit::tell(&options, &change, &format!("token {token} is revoked"));
             Ok(())
         }
         Command::Import { id, weak, token, options } => {
@@ -151,8 +160,10 @@ pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
             let change = edit::change(path, "token import", &options, |draft| {
                 tokens::import(draft, &id, &key, weak, life, token.note.as_deref(), || random.byte())
             });
-            let (token, expires) = random.check(change?.value)?;
-            note(&format!("token {token} of {id} {}\n", until(expires)));
+            let change = change?;
+            random.check(())?;
+            let (token, expires) = &change.value;
+            edit::tell(&options, &change, &format!("token {token} of {id} {}", until(*expires)));
             Ok(())
         }
     }
@@ -172,8 +183,8 @@ fn issued(
         let issued = edit(draft, &mut || random.byte())?;
         random.check(issued).map_err(|failure| ManageError::Refused(failure.message()))
     })?;
-    let Issued { token, id, expires } = change.value;
-    note(&format!("token {id} {}\n", until(expires)));
+    edit::tell(options, &change, &format!("token {} {}", change.value.id, until(change.value.expires)));
+    let Issued { token, .. } = change.value;
     match &mut file {
         // Shown changes issue nothing, unless the file goes on to somewhere else.
         _ if options.mode() == reportgate::manage::Mode::Show && !options.takes_stdout() => Ok(()),
@@ -267,16 +278,12 @@ fn list(path: &Path, id: Option<&str>, within: Option<Duration>, format: Format)
         (Expiry::At(at), Some(within)) => at <= now.after(within),
     };
     let listed: Vec<_> = all.into_iter().filter(ends).map(|token| Listed::of(token, now)).collect();
-    match format {
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&listed);
-            print(&(json.map_err(|error| Failure::because("cannot print the tokens", error))? + "\n"))
-        }
-        Format::Table => print(&table(
+    show(format, &listed, || {
+        table(
             &["TOKEN", "HOLDER", "STATE", "EXPIRES", "DAYS LEFT", "CREATED", "NOTE"],
             &listed.iter().map(Listed::cells).collect::<Vec<_>>(),
-        )),
-    }
+        )
+    })
 }
 
 impl Listed {
@@ -343,7 +350,8 @@ fn life(text: &str) -> Result<Life, String> {
     if let Ok(duration) = duration(text) {
         return Ok(Life::For(duration));
     }
-    if let Ok(date) = text.parse::<Date>() {
+    // A date reads longer texts, too, and leaves out what follows it.
+    if let Some(date) = text.parse::<Date>().ok().filter(|_| text.len() == DATE) {
         let midnight = date.tomorrow().ok().and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC).ok());
         let midnight = midnight.map(|midnight| midnight.timestamp().as_second());
         return midnight

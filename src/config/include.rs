@@ -3,6 +3,7 @@
 //! `*` and `?` stand in the last part of a pattern. They match no name that begins with a
 //! dot: editors and Kubernetes put their own things there.
 
+use super::draft::Drafts;
 use super::source::folder_of;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 ///
 /// Folders, pipes and devices are left out, but nothing that cannot be seen, such as a link that leads
 /// nowhere: it may hold principals, and reading it will tell what is wrong.
-pub(super) fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+/// Drafts of files that are to be made count as files.
+pub(super) fn files(pattern: &Path, drafts: &Drafts) -> io::Result<Vec<PathBuf>> {
     let wild = |text: &str| text.contains(['*', '?']);
     let name = pattern.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io::Error::other("expected a file name or a pattern"))?;
@@ -32,6 +34,12 @@ pub(super) fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
             if std::fs::metadata(&file).map_or(true, |metadata| metadata.is_file()) {
                 found.push(file);
             }
+        }
+    }
+    for draft in drafts.names_in(folder) {
+        let file = pattern.with_file_name(draft);
+        if !draft.starts_with('.') && matches(name, draft) && !found.contains(&file) {
+            found.push(file);
         }
     }
     found.sort();
@@ -87,7 +95,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         std::fs::create_dir(folder.path().join("e.toml")).unwrap();
-        let found = |pattern: &str| files(&folder.path().join(pattern));
+        let found = |pattern: &str| files(&folder.path().join(pattern), &Drafts::default());
         let at = |name: &str| folder.path().join(name);
         assert_eq!(found("*.toml").unwrap(), [at("a.toml"), at("b.toml")]);
         assert_eq!(found("*.none").unwrap(), [] as [PathBuf; 0]);
@@ -107,6 +115,6 @@ mod tests {
         for (name, target) in links {
             std::os::unix::fs::symlink(target, at(&format!("{name}.toml"))).unwrap();
         }
-        assert_eq!(files(&at("*.toml")).unwrap(), [at("file.toml"), at("nowhere.toml")]);
+        assert_eq!(files(&at("*.toml"), &Drafts::default()).unwrap(), [at("file.toml"), at("nowhere.toml")]);
     }
 }

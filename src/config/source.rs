@@ -150,7 +150,7 @@ impl Sources {
     #[must_use]
     pub fn again(&self) -> Self {
         let files = self.files.iter().map(Source::again).collect();
-        let include = |include: &Include| Include::of(include.pattern.clone());
+        let include = |include: &Include| Include::of(include.pattern.clone(), &self.drafts);
         let includes = self.includes.iter().map(include).collect();
         let mut now = Self {
             files,
@@ -230,7 +230,7 @@ impl Sources {
 
     /// The files that a pattern names; its folder is watched.
     pub(super) fn include(&mut self, pattern: PathBuf) -> Result<Vec<PathBuf>, String> {
-        let include = Include::of(pattern);
+        let include = Include::of(pattern, &self.drafts);
         let files = include.files.as_ref().map(Clone::clone).map_err(|unread| unread.why.clone());
         self.includes.push(include);
         files
@@ -316,7 +316,7 @@ impl Sources {
 }
 
 impl Include {
-    fn of(pattern: PathBuf) -> Self {
+    fn of(pattern: PathBuf, drafts: &Drafts) -> Self {
         let unread = |error: io::Error| {
             let mut unread = Unread::from(&error);
             if error.raw_os_error().is_some() {
@@ -324,7 +324,7 @@ impl Include {
             }
             unread
         };
-        Self { files: include::files(&pattern).map_err(unread), pattern }
+        Self { files: include::files(&pattern, drafts).map_err(unread), pattern }
     }
 }
 

@@ -210,6 +210,15 @@ impl AddressRanges {
         }
     }
 
+    /// Whether an address of `range` lies in the set.
+    #[must_use]
+    pub fn overlaps(&self, range: &AddressRange) -> bool {
+        match *range {
+            AddressRange::V4 { from, to } => meets(self.v4(), u32::from(from), u32::from(to)),
+            AddressRange::V6 { from, to } => meets(self.v6(), u128::from(from), u128::from(to)),
+        }
+    }
+
     /// Whether the set holds nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -247,6 +256,12 @@ fn merge<N: Ord + Copy>(ranges: &mut Vec<(N, N)>, next: impl Fn(N) -> Option<N>)
 fn holds<N: Ord + Copy>(ranges: &[(N, N)], address: N) -> bool {
     let after = ranges.partition_point(|range| range.0 <= address);
     after.checked_sub(1).and_then(|i| ranges.get(i)).is_some_and(|range| address <= range.1)
+}
+
+/// Whether one of sorted ranges has an address from `from` to `to`.
+fn meets<N: Ord + Copy>(ranges: &[(N, N)], from: N, to: N) -> bool {
+    let first = ranges.partition_point(|range| range.1 < from);
+    ranges.get(first).is_some_and(|range| range.0 <= to)
 }
 
 #[cfg(test)]
@@ -307,6 +322,23 @@ mod tests {
             assert_eq!(set.contains(address.parse().unwrap()), expected, "{address}");
         }
         assert!(!AddressRanges::default().contains(IpAddr::from([0, 0, 0, 0])), "empty means nobody");
+    }
+
+    #[test]
+    fn sets_meet_ranges_at_their_ends() {
+        let read = |text: &str| AddressRange::parse(text).unwrap();
+        let set =
+            AddressRanges::new(&[read("192.0.2.10-192.0.2.20"), read("192.0.2.40"), read("2001:db8::/64")]);
+        #[rustfmt::skip]
+        let cases = [
+            ("192.0.2.0-192.0.2.9", false), ("192.0.2.0-192.0.2.10", true), ("192.0.2.20-192.0.2.30", true), ("192.0.2.21-192.0.2.39", false),
+            ("192.0.2.12", true), ("192.0.2.0/24", true), ("192.0.2.41-192.0.2.99", false),
+            ("2001:db8::1", true), ("2001:db8:0:1::-2001:db8:0:2::", false), ("::/0", true),
+        ];
+        for (range, expected) in cases {
+            assert_eq!(set.overlaps(&read(range)), expected, "{range}");
+            assert!(!AddressRanges::default().overlaps(&read(range)));
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn compare_pairs(
 }
 
 /// The pairs of a query or form, decoded as backends decode them.
-fn decoded(encoded: &[u8]) -> Vec<(String, String)> {
+pub(super) fn decoded(encoded: &[u8]) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| {
         let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
         percent_decode(&spaced).decode_utf8_lossy().into_owned()

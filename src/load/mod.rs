@@ -8,6 +8,9 @@ mod compare;
 mod json;
 #[cfg(test)]
 mod tests;
+mod told;
+
+pub(crate) use told::told;
 
 use crate::config::{Case, Drafts, Loaded, Rejected, Report, Sources};
 use crate::decide::Denial;

@@ -3,6 +3,7 @@
 //! Each line is synced before the change goes on: no audit, no change. Values are those that
 //! the config holds; a secret never is among them.
 
+use super::draft::Of;
 use super::{Installation, ManageError, folder_of};
 use serde::Serialize;
 use std::fs::OpenOptions;
@@ -20,6 +21,24 @@ pub(super) struct Entry {
     pub(super) before: serde_json::Value,
     /// What it is.
     pub(super) after: serde_json::Value,
+}
+
+impl Entry {
+    /// A change of a principal, or of a role, which its values then name.
+    pub(super) fn of(of: Of<'_>, before: serde_json::Value, after: serde_json::Value) -> Self {
+        match of {
+            Of::Principal(id) => Self { principal: Some(id.to_owned()), token: None, before, after },
+            Of::Role(name) => {
+                let named = |mut values: serde_json::Value| {
+                    if let Some(values) = values.as_object_mut() {
+                        values.insert("role".to_owned(), name.into());
+                    }
+                    values
+                };
+                Self { principal: None, token: None, before: named(before), after: named(after) }
+            }
+        }
+    }
 }
 
 /// How far a change is.

@@ -62,15 +62,17 @@ impl fmt::Display for ManageError {
             }
             Self::Io { what, path, source } => {
                 write!(f, "{what} {}", path.display())?;
-                match source.kind() {
-                    io::ErrorKind::ReadOnlyFilesystem => f.write_str(
+                let kind = source.kind();
+                if kind == io::ErrorKind::ReadOnlyFilesystem {
+                    f.write_str(
                         " on a read-only file system: change it where it comes from, --stdout prints the edited file",
-                    ),
-                    io::ErrorKind::ResourceBusy => f.write_str(
+                    )?;
+                } else if kind == io::ErrorKind::ResourceBusy {
+                    f.write_str(
                         ", which is mounted by itself and cannot be replaced: mount the folder that holds it",
-                    ),
-                    _ => Ok(()),
+                    )?;
                 }
+                Ok(())
             }
         }
     }

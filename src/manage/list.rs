@@ -5,9 +5,9 @@
 
 use toml_edit::{Array, Value};
 
-/// Appends a text, on a line of its own where the others stand so.
-pub(super) fn push(array: &mut Array, text: &str) {
-    let mut value = Value::from(text);
+/// Appends a value, on a line of its own where the others stand so.
+pub(super) fn push(array: &mut Array, value: impl Into<Value>) {
+    let mut value = value.into();
     let Some(last) = array.iter().last() else { return array.push_formatted(value) };
     let indent = match prefix(last).rsplit_once('\n') {
         Some((_, indent)) => format!("\n{indent}"),
@@ -64,6 +64,83 @@ pub(super) fn remove(array: &mut Array, is_out: impl Fn(&Value) -> bool) -> usiz
     removed
 }
 
+/// Makes an array hold these texts, in this order. Those that were there keep their comments.
+pub(super) fn set(array: &mut Array, texts: &[String]) {
+    let places = array.len();
+    let mut ends: Vec<(String, String)> = Vec::with_capacity(places + 1);
+    for value in array.iter() {
+        let (comment, lead) = at_line_end(prefix(value));
+        ends.push((comment.to_owned(), lead.to_owned()));
+    }
+    let last_suffix = array.iter().last().map(|value| suffix(value).to_owned()).unwrap_or_default();
+    let closing = if array.trailing_comma() || places == 0 { trailing(array) } else { last_suffix };
+    let (comment, end) = at_line_end(&closing);
+    ends.push((comment.to_owned(), end.to_owned()));
+    let head = ends.first().map(|(comment, _)| comment.clone()).unwrap_or_default();
+    let mut old: Vec<Option<Part>> = Vec::with_capacity(places);
+    for (value, around) in array.iter().zip(ends.windows(2)) {
+        let [(_, lead), (tail, _)] = around else { continue };
+        old.push(Some(Part { value: value.clone(), lead: lead.clone(), tail: tail.clone() }));
+    }
+    let first_lead = if places == 0 { String::new() } else { lead_at(&ends, 0) };
+    let other_lead = if places > 1 { lead_at(&ends, 1) } else { own_line(&first_lead) };
+    let mut parts = Vec::with_capacity(texts.len());
+    for (nth, text) in texts.iter().enumerate() {
+        let is_it =
+            |part: &&mut Option<Part>| part.as_ref().is_some_and(|part| part.value.as_str() == Some(text));
+        let mut part = old.iter_mut().find(is_it).and_then(Option::take).unwrap_or_else(|| Part {
+            value: Value::from(text.as_str()),
+            lead: if nth == 0 { first_lead.clone() } else { own_line(&other_lead) },
+            tail: String::new(),
+        });
+        if !part.lead.contains('\n') {
+            part.lead = if nth == 0 { first_lead.clone() } else { own_line(&other_lead) };
+        }
+        parts.push(part);
+    }
+    let has_comma = array.trailing_comma();
+    array.clear();
+    let mut before = if places == 0 { String::new() } else { head };
+    let count = parts.len();
+    for (nth, Part { mut value, lead, tail }) in parts.into_iter().enumerate() {
+        value.decor_mut().set_prefix(behind(&before, &lead));
+        let is_last = nth + 1 == count && !has_comma;
+        value.decor_mut().set_suffix(if is_last { behind(&tail, end) } else { String::new() });
+        array.push_formatted(value);
+        before = tail;
+    }
+    array.set_trailing_comma(has_comma && count > 0);
+    array.set_trailing(if has_comma && count > 0 { behind(&before, end) } else { String::new() });
+}
+
+/// A value of an array with what belongs to it.
+struct Part {
+    value: Value,
+    /// What stands in front of it, from the end of the line before on.
+    lead: String,
+    /// The comment behind it.
+    tail: String,
+}
+
+fn lead_at(ends: &[(String, String)], nth: usize) -> String {
+    ends.get(nth).map(|(_, lead)| lead.clone()).unwrap_or_default()
+}
+
+/// What stands in front of one more value: a line of its own where others have one.
+fn own_line(lead: &str) -> String {
+    lead.rsplit_once('\n').map_or_else(|| " ".to_owned(), |(_, indent)| format!("\n{indent}"))
+}
+
+/// A comment and what follows, which must not become part of it.
+fn behind(comment: &str, rest: &str) -> String {
+    let line = if comment.contains('#') && !rest.starts_with('\n') { "\n" } else { "" };
+    format!("{comment}{line}{rest}")
+}
+
+fn suffix(value: &Value) -> &str {
+    value.decor().suffix().and_then(|raw| raw.as_str()).unwrap_or_default()
+}
+
 fn trailing(array: &Array) -> String {
     array.trailing().as_str().unwrap_or_default().to_owned()
 }
@@ -101,6 +178,39 @@ mod tests {
         ];
         for (before, after) in cases {
             assert_eq!(edited(before, |array| push(array, "x")), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn values_are_set_in_order_and_keep_their_comments() {
+        let set_to = |texts: &'static [&str]| {
+            move |array: &mut Array| {
+                set(array, &texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+            }
+        };
+        #[rustfmt::skip]
+        let cases: [(&str, &[&str], &str); 14] = [
+            ("a = []\n",                             &["1"],           "a = [\"1\"]\n"),
+            ("a = [] # why\n",                       &["1", "2"],      "a = [\"1\", \"2\"] # why\n"),
+            ("a = [\"1\", \"2\"] # why\n",           &["2", "1"],      "a = [\"2\", \"1\"] # why\n"),
+            ("a = [ \"1\", \"2\" ]\n",               &["2", "3", "1"], "a = [ \"2\", \"3\", \"1\" ]\n"),
+            ("a = [\"1\", \"2\",]\n",                &["2"],           "a = [\"2\",]\n"),
+            ("a = [\"1\"]\n",                        &["1", "2"],      "a = [\"1\", \"2\"]\n"),
+            ("a = ['1', \"2\"]\n",                   &["2", "1"],      "a = [\"2\", '1']\n"),
+            ("a = [\n  \"1\", # one\n  \"2\", # two\n]\n", &["2", "1"],      "a = [\n  \"2\", # two\n  \"1\", # one\n]\n"),
+            ("a = [\n  \"1\", # one\n  \"2\", # two\n]\n", &["3", "2"],      "a = [\n  \"3\",\n  \"2\", # two\n]\n"),
+            ("a = [\n  \"1\",\n  \"2\" # two\n]\n",      &["2", "1"],      "a = [\n  \"2\", # two\n  \"1\"\n]\n"),
+            ("a = [ # all\n  # first\n  \"1\",\n  \"2\",\n]\n", &["2", "1"], "a = [ # all\n  \"2\",\n  # first\n  \"1\",\n]\n"),
+            ("a = [\n  \"1\", \"2\", # both\n  \"3\",\n]\n", &["2", "1", "3"], "a = [\n  \"2\", # both\n  \"1\",\n  \"3\",\n]\n"),
+            ("a = [\"1\", # one\n \"2\"]\n",          &["2", "1"],      "a = [\n \"2\",\n \"1\" # one\n]\n"),
+            ("a = [\n  \"1\",\n]\n",                 &["1", "2"],      "a = [\n  \"1\",\n  \"2\",\n]\n"),
+        ];
+        for (before, texts, after) in cases {
+            let found = edited(before, set_to(texts));
+            assert_eq!(found, after, "{before}");
+            let again: DocumentMut = found.parse().unwrap();
+            let values: Vec<_> = again["a"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+            assert_eq!(values, texts, "{found}");
         }
     }
 

@@ -6,13 +6,20 @@
 //! else changed meanwhile is noticed, not overwritten. It knows no sockets and no requests,
 //! and never writes a file that `config` would refuse.
 
+pub mod addresses;
 mod audit;
+pub mod columns;
 mod diff;
 mod draft;
 mod error;
 mod file;
+mod follow;
+mod keys;
 mod list;
 mod lock;
+pub mod permissions;
+pub mod principals;
+pub mod roles;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -21,9 +28,9 @@ mod write;
 pub use draft::Draft;
 pub use error::ManageError;
 
-use crate::config::{Drafts, Report};
+use crate::config::Report;
 use crate::domain::time::Timestamp;
-use crate::load;
+use crate::load::{self, Accepted};
 use audit::{Audit, Stage};
 use file::ConfigFile;
 use lock::Lock;
@@ -114,12 +121,12 @@ impl Installation {
         if changed.is_empty() {
             return Ok(Change { value, files: Vec::new(), warnings: Report::default() });
         }
-        let drafts: Drafts =
-            changed.iter().map(|(file, after)| (file.real.clone(), file.as_read(after))).collect();
-        let accepted = load::load_drafts(&self.path, self.now, &drafts).map_err(ManageError::WouldNotLoad)?;
+        let accepted =
+            load::load_drafts(&self.path, self.now, &draft.drafts()).map_err(ManageError::WouldNotLoad)?;
+        refuse_left_out(&changed, &accepted)?;
         if mode == Mode::Write {
             let audit = Audit::of(&accepted.policy.settings.audit, self, draft.entries());
-            put_in_place(&changed, &audit)?;
+            put_in_place(&changed, &audit, &self.path)?;
         }
         let change = |(file, after): &(&ConfigFile, String)| FileChange {
             path: file.path.clone(),
@@ -131,11 +138,31 @@ impl Installation {
     }
 }
 
+/// Refuses a new file that the config would not read.
+fn refuse_left_out(changed: &[(&ConfigFile, String)], accepted: &Accepted) -> Result<(), ManageError> {
+    let is_read = |file: &ConfigFile| {
+        let mut read =
+            accepted.sources.config_files().filter(|read| read.file_name() == file.real.file_name());
+        read.any(|read| std::fs::canonicalize(folder_of(read)).ok().as_deref() == Some(folder_of(&file.real)))
+    };
+    match changed.iter().find(|(file, _)| file.is_new && !is_read(file)) {
+        None => Ok(()),
+        Some((file, _)) => {
+            let why = "would be no file of this config: no `include` names it";
+            Err(ManageError::Refused(format!("{} {why}", file.path.display())))
+        }
+    }
+}
+
 /// Replaces files: new texts to disk, then the intent, then the names, then that it is done.
-fn put_in_place(changed: &[(&ConfigFile, String)], audit: &Audit<'_>) -> Result<(), ManageError> {
+fn put_in_place(
+    changed: &[(&ConfigFile, String)],
+    audit: &Audit<'_>,
+    main: &Path,
+) -> Result<(), ManageError> {
     let mut written = Vec::with_capacity(changed.len());
     for (file, after) in changed {
-        written.push(write::beside(file, after)?);
+        written.push(write::beside(file, after, main)?);
     }
     audit.write(Stage::Intent)?;
     for replacement in written {

@@ -62,6 +62,9 @@ allowed_ips = ["10.8.0.0/16"]
 pub(super) const INCLUDED: &str = "\u{feff}# Beta\r\n[affiliates.beta]\r\nkind = \"affiliate\"\r\nrole = \"standard\"\r\n\
     scope = [\"1002\"]\r\nallowed_ips = [\r\n  \"198.51.100.1\", # office\r\n]\r\n";
 
+/// An edit that gives nothing.
+pub(super) type Edit<'a> = &'a dyn Fn(&mut Draft) -> Result<(), ManageError>;
+
 /// A config on disk.
 pub(super) struct Bed {
     folder: TempDir,
@@ -178,7 +181,7 @@ fn what_cannot_be_is_refused() {
     let bed = Bed::new();
     let long = "x".repeat(513);
     #[rustfmt::skip]
-    let cases: [(&str, &dyn Fn(&mut Draft) -> Result<(), ManageError>); 9] = [
+    let cases: [(&str, Edit<'_>); 9] = [
         ("there is no affiliate or employee \"acmee\"; did you mean \"acme\"?", &|d| tokens::issue(d, "acmee", Life::Default, None, random()).map(drop)),
         ("max_token_ttl", &|d| tokens::issue(d, "acme", Life::Never, None, random()).map(drop)),
         ("max_token_ttl", &|d| tokens::issue(d, "acme", Life::For(401 * DAY), None, random()).map(drop)),

@@ -3,7 +3,8 @@
 //! What is stored of a token is its digest. The secret is in the returned [`Issued`] and nowhere else.
 
 use super::audit::Entry;
-use super::{Draft, ManageError};
+use super::draft::{Of, group_of};
+use super::{Draft, ManageError, keys};
 use crate::config::nearest;
 use crate::domain::time::{Expiry, Timestamp};
 use crate::domain::token::{PresentedToken, Token, TokenDigest};
@@ -165,9 +166,14 @@ pub fn rotate(
 pub fn revoke(draft: &mut Draft, token: &str) -> Result<(), ManageError> {
     let expires = find(draft, token)?.expires;
     let principal = holder(draft, token)?;
+    let mut comment = None;
     edit(draft, token, |tokens, at| {
+        comment = tokens.get(at).and_then(keys::comment_apart);
         tokens.remove(at);
     })?;
+    if let Some((at, comment)) = comment {
+        keys::keep_behind(draft.document_of(Of::Principal(&principal))?, at, &comment);
+    }
     draft.note(Entry {
         principal: Some(principal),
         token: Some(token.to_owned()),
@@ -269,13 +275,19 @@ fn add(
     note: Option<&str>,
     random: &mut impl FnMut() -> u8,
 ) -> Result<String, ManageError> {
-    draft.principal(principal)?;
     if let Some(holder) = draft.policy().tokens.find(digest) {
         return Err(ManageError::Refused(format!("this key is token \"{}\" already", holder.id)));
     }
     let id = new_id(draft, random);
     let now = draft.now();
-    let table = draft.principal_table(principal)?;
+    let group = group_of(draft.principal(principal)?.kind);
+    let item = draft.item(Of::Principal(principal))?;
+    let Some(table) = item.as_table_mut().filter(|table| !table.is_dotted()) else {
+        return Err(ManageError::Refused(format!(
+            "\"{principal}\" is written inline or in dotted keys, below which no [[{group}.{principal}.tokens]] can stand; \
+             give it a header, [{group}.{principal}]"
+        )));
+    };
     let mut token = Table::new();
     fill(&mut token, &id, digest, now, expires);
     if let Some(note) = note {
@@ -354,7 +366,7 @@ fn edit(
     edit: impl FnOnce(&mut ArrayOfTables, usize),
 ) -> Result<(), ManageError> {
     let principal = holder(draft, token)?;
-    let table = draft.principal_table(&principal)?;
+    let table = draft.item(Of::Principal(&principal))?;
     let tokens = table.get_mut("tokens").and_then(Item::as_array_of_tables_mut);
     let tokens = tokens.ok_or_else(|| not_tables(&principal))?;
     let is_it = |table: &Table| table.get("id").and_then(Item::as_str) == Some(token);

@@ -3,8 +3,8 @@
 use super::file::ConfigFile;
 use super::{ManageError, folder_of};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 /// A new text that lies beside the file that it is to replace.
 #[derive(Debug)]
@@ -14,12 +14,17 @@ pub(super) struct Replacement<'a> {
     replaced: bool,
 }
 
-/// Writes and syncs `text` beside `file`, with the same mode and owner.
-pub(super) fn beside<'a>(file: &'a ConfigFile, text: &str) -> Result<Replacement<'a>, ManageError> {
+/// Writes and syncs `text` beside `file`, with the same mode and owner; those of the main file, when it is new.
+pub(super) fn beside<'a>(
+    file: &'a ConfigFile,
+    text: &str,
+    main: &Path,
+) -> Result<Replacement<'a>, ManageError> {
     let name = file.real.file_name().unwrap_or_default().to_string_lossy();
     // A dot in front: no include pattern takes it in.
     let temporary = folder_of(&file.real).join(format!(".{name}.{}.new", std::process::id()));
-    let before = fs::metadata(&file.real).map_err(ManageError::io("cannot read", &file.path))?;
+    let like = if file.is_new { main } else { &file.real };
+    let before = fs::metadata(like).map_err(ManageError::io("cannot read", &file.path))?;
     let replacement = Replacement { file, temporary, replaced: false };
     let write = || {
         let mut options = OpenOptions::new();
@@ -37,7 +42,7 @@ pub(super) fn beside<'a>(file: &'a ConfigFile, text: &str) -> Result<Replacement
 }
 
 #[cfg(unix)]
-fn keep_owner(new: &File, before: &fs::Metadata) -> std::io::Result<()> {
+fn keep_owner(new: &File, before: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let own = new.metadata()?;
     let (user, group) = (before.uid(), before.gid());
@@ -48,7 +53,7 @@ fn keep_owner(new: &File, before: &fs::Metadata) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &fs::Metadata) -> std::io::Result<()> {
+fn keep_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
@@ -56,8 +61,12 @@ impl Replacement<'_> {
     /// Puts the new text in place of the file, unless that has changed since it was read.
     pub(super) fn replace(mut self) -> Result<(), ManageError> {
         let file = self.file;
-        let now = fs::read(&file.real).map_err(ManageError::io("cannot read", &file.path))?;
-        if now != file.text.as_bytes() {
+        let is_same = match fs::read(&file.real) {
+            Ok(now) => !file.is_new && now == file.text.as_bytes(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => file.is_new,
+            Err(error) => return Err(ManageError::io("cannot read", &file.path)(error)),
+        };
+        if !is_same {
             return Err(ManageError::Changed(file.path.clone()));
         }
         fs::rename(&self.temporary, &file.real).map_err(ManageError::io("cannot replace", &file.path))?;
@@ -67,7 +76,7 @@ impl Replacement<'_> {
 }
 
 /// So that the new name outlives a power cut.
-fn sync_folder(file: &ConfigFile) -> std::io::Result<()> {
+fn sync_folder(file: &ConfigFile) -> io::Result<()> {
     if cfg!(unix) { File::open(folder_of(&file.real))?.sync_all() } else { Ok(()) }
 }
 

@@ -17,5 +17,7 @@ pub use principal::{
     TokenRecord, TokenTable, Views,
 };
 pub use report::{Methods, Report, ReportIndex, ReportTable};
-pub use settings::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace};
+pub use settings::{
+    Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace,
+};
 pub use snapshot::{Policy, PolicyReader, PolicyWriter, Snapshot, policies};

@@ -7,7 +7,9 @@ use crate::config::problem::{Mark, Marked};
 use crate::config::units;
 use crate::domain::address::AddressRanges;
 use crate::domain::spelling::{fold, fold_header};
-use crate::policy::{Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace};
+use crate::policy::{
+    Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace,
+};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
