@@ -95,7 +95,7 @@ fn list(path: &Path, id: &str, output: Output) -> Result<(), Failure> {
 }
 
 fn tell_added(id: &str, added: &Added, mode: Mode) {
-    let Added { text, already, within, shared_with } = added;
+    let Added { text, already, within, shared_with, is_open } = added;
     let shown = if mode == Mode::Show { "not written: " } else { "" };
     match already {
         Some(same) if same == text => note(&format!("{text} is there already\n")),
@@ -105,7 +105,7 @@ fn tell_added(id: &str, added: &Added, mode: Mode) {
     if let Some(wider) = within {
         note(&format!("{text} lies within {wider}, which was there already\n"));
     }
-    if !shared_with.is_empty() {
+    if already.is_none() && !*is_open && !shared_with.is_empty() {
         note(&format!("addresses of {text} are allowed to {}, too\n", named(shared_with)));
     }
 }

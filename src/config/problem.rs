@@ -289,6 +289,25 @@ impl Report {
         self.entries.push(Entry { severity, location: at.clone(), message, hint: None, excerpt: None });
     }
 
+    /// This report without the warnings that `before` had of the same lines.
+    #[must_use]
+    pub fn without(mut self, before: &Self) -> Self {
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for entry in before.entries.iter().filter(|entry| entry.severity == Severity::Warning) {
+            *known.entry(entry.likeness()).or_default() += 1;
+        }
+        let kept = self.entries.len();
+        self.entries.retain(|entry| match known.get_mut(&entry.likeness()) {
+            Some(left) if entry.severity == Severity::Warning && *left > 0 => {
+                *left -= 1;
+                false
+            }
+            Some(_) | None => true,
+        });
+        self.warnings = self.warnings.saturating_sub(kept - self.entries.len());
+        self
+    }
+
     /// How many problems there are.
     #[must_use]
     pub fn errors(&self) -> usize {
@@ -337,6 +356,12 @@ impl Report {
 }
 
 impl Entry {
+    /// What it has in common with itself after lines were added in front of it.
+    fn likeness(&self) -> (PathBuf, String, Option<String>) {
+        let line = self.excerpt.as_ref().map(|excerpt| excerpt.line.clone());
+        (self.location.file.clone(), self.message.clone(), line)
+    }
+
     fn group(&self) -> Group<'_> {
         let level = match self.severity {
             Severity::Error => Level::ERROR,

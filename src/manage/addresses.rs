@@ -40,6 +40,8 @@ pub struct Added {
     pub within: Option<String>,
     /// Other principals that allow addresses of it.
     pub shared_with: Vec<String>,
+    /// It is open to everyone of its family.
+    pub is_open: bool,
 }
 
 /// What came of a range that was taken out.
@@ -85,7 +87,8 @@ pub fn add(draft: &mut Draft, principal: &str, ranges: &[String]) -> Result<Vec<
             if already.is_none() {
                 push(item, new)?;
             }
-            all.push(Added { text: text.clone(), already, within, shared_with });
+            let is_open = range.is_some_and(|range| range.is_whole_family());
+            all.push(Added { text: text.clone(), already, within, shared_with, is_open });
         }
         Ok(all)
     })
@@ -103,7 +106,7 @@ pub fn remove(draft: &mut Draft, principal: &str, ranges: &[String]) -> Result<V
             let there = listed(item);
             let found = there.iter().find(|other| Some(other.range) == range || other.text == *text);
             let found = found.ok_or_else(|| missing(principal, text, range, &there))?;
-            if let Some(array) = item.get_mut("allowed_ips").and_then(Item::as_array_mut) {
+            if let Some(array) = keys::array(item, "allowed_ips") {
                 list::remove(array, |value| range_of(value) == Some(found.range));
             }
             gone.push(found.clone());
@@ -153,7 +156,7 @@ fn range_of(value: &Value) -> Option<AddressRange> {
 }
 
 fn push(item: &mut Item, new: Value) -> Result<(), ManageError> {
-    match item.get_mut("allowed_ips").and_then(Item::as_array_mut) {
+    match keys::array(item, "allowed_ips") {
         Some(array) => {
             list::push(array, new);
             Ok(())

@@ -114,7 +114,7 @@ pub fn reset(draft: &mut Draft, principal: &str, report: &str) -> Result<usize, 
 pub(super) fn put(draft: &mut Draft, of: Of<'_>, report: &str, columns: &Columns) -> Result<(), ManageError> {
     let key = format!("columns.{report}");
     draft.edit(of, &[key.as_str()], |item| {
-        let there = item.get_mut("columns").and_then(|all| all.get_mut(report)).and_then(Item::as_array_mut);
+        let there = keys::inner(item, "columns").and_then(|all| keys::array(all, report));
         match (columns, there) {
             (Columns::These(names), Some(array)) => {
                 list::set(array, names);

@@ -4,10 +4,10 @@ use super::ManageError;
 use super::audit::Entry;
 use super::file::ConfigFile;
 use super::keys;
-use crate::config::{Drafts, nearest};
+use crate::config::{Drafts, Report, nearest};
 use crate::domain::time::Timestamp;
 use crate::load::Accepted;
-use crate::policy::{Policy, Principal, PrincipalKind, Report, ReportIndex};
+use crate::policy::{self, Policy, Principal, PrincipalKind, ReportIndex};
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,6 +41,11 @@ impl Draft {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.accepted.policy
+    }
+
+    /// What is legal in it but likely not meant, before any edit.
+    pub(super) fn warnings(&self) -> &Report {
+        &self.accepted.warnings
     }
 
     /// Now.
@@ -123,7 +128,7 @@ impl Draft {
     }
 
     /// The report of that name.
-    pub(super) fn report(&self, name: &str) -> Result<(ReportIndex, &Report), ManageError> {
+    pub(super) fn report(&self, name: &str) -> Result<(ReportIndex, &policy::Report), ManageError> {
         let all = &self.policy().reports;
         let found = all.iter().find(|(_, report)| report.name.as_str() == name);
         found.ok_or_else(|| {
@@ -151,7 +156,7 @@ impl Draft {
             });
         };
         let document = self.files.get_mut(place).ok_or_else(not_plain)?.document()?;
-        document.get_mut(group).and_then(|tables| tables.get_mut(name)).ok_or_else(not_plain)
+        document.get_mut(group).and_then(|tables| keys::inner(tables, name)).ok_or_else(not_plain)
     }
 
     /// Changes keys of a principal or role, and notes what they were and are.
@@ -164,11 +169,15 @@ impl Draft {
         edit: impl FnOnce(&mut Item) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let item = self.item(of)?;
-        let before = said(item, keys);
+        let mut before = said(item, keys);
         let value = edit(item)?;
-        let after = said(item, keys);
+        let mut after = said(item, keys);
         if before != after {
-            self.note(Entry::of(of, before, after));
+            for key in keys.iter().filter(|key| before.get(**key) == after.get(**key)).collect::<Vec<_>>() {
+                before.remove(*key);
+                after.remove(*key);
+            }
+            self.note(Entry::of(of, before.into(), after.into()));
         }
         Ok(value)
     }
@@ -237,14 +246,14 @@ impl Draft {
 type TokenSaid = (Option<String>, Option<String>);
 
 /// Keys with their values, as the audit shows them; those that are not there are left out.
-fn said(item: &Item, keys: &[&str]) -> Json {
+fn said(item: &Item, keys: &[&str]) -> Map<String, Json> {
     let value = |key: &&str| {
         let (outer, inner) = key.split_once('.').map_or((*key, None), |(outer, inner)| (outer, Some(inner)));
         let value = item.get(outer)?;
         let value = inner.map_or(Some(value), |inner| value.get(inner))?;
         Some(((*key).to_owned(), keys::json(Some(value))))
     };
-    Json::Object(keys.iter().filter_map(value).collect::<Map<_, _>>())
+    keys.iter().filter_map(value).collect()
 }
 
 /// The table that principals of that kind stand in.

@@ -5,12 +5,25 @@
 
 use super::ManageError;
 use serde_json::{Map, Value as Json};
-use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+/// The value of a key; [`Item::get_mut`] would make one.
+pub(super) fn inner<'t>(table: &'t mut Item, key: &str) -> Option<&'t mut Item> {
+    table.as_table_like_mut()?.get_mut(key)
+}
+
+/// The list of a key.
+pub(super) fn array<'t>(table: &'t mut Item, key: &str) -> Option<&'t mut Array> {
+    inner(table, key)?.as_array_mut()
+}
 
 /// Sets a value and keeps the comment behind the old one; a new key comes last.
 pub(super) fn put(table: &mut Item, key: &str, mut new: Value) -> Result<(), ManageError> {
-    if let Some(old) = table.get_mut(key) {
+    if let Some(old) = inner(table, key) {
         if let Some(old) = old.as_value() {
+            if json_of(old) == json_of(&new) {
+                return Ok(());
+            }
             *new.decor_mut() = old.decor().clone();
         }
         *old = Item::Value(new);
@@ -58,7 +71,7 @@ fn last_value(table: &mut InlineTable) -> Option<&mut Value> {
 
 /// Sets a key inside a table such as `columns`: a dotted key where there is no such table yet.
 pub(super) fn put_within(table: &mut Item, outer: &str, inner: &str, new: Value) -> Result<(), ManageError> {
-    if let Some(found) = table.get_mut(outer) {
+    if let Some(found) = self::inner(table, outer) {
         return put(found, inner, new);
     }
     match table {
@@ -79,7 +92,7 @@ pub(super) fn put_within(table: &mut Item, outer: &str, inner: &str, new: Value)
 
 /// Takes a key out of a table such as `columns`, and that with it when nothing is left of dotted or inline keys.
 pub(super) fn remove_within(table: &mut Item, outer: &str, inner: &str) {
-    let Some(found) = table.get_mut(outer).and_then(Item::as_table_like_mut) else { return };
+    let Some(found) = self::inner(table, outer).and_then(Item::as_table_like_mut) else { return };
     take_out(found, inner);
     let is_left =
         !found.is_empty() || table.get(outer).and_then(Item::as_table).is_some_and(|t| !t.is_dotted());

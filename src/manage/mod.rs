@@ -65,7 +65,7 @@ pub struct Change<T> {
     pub value: T,
     /// The files that are otherwise, if any.
     pub files: Vec<FileChange>,
-    /// What is legal in the config as it is now, but likely not meant.
+    /// What is legal in the config as it is now, but likely not meant, and was not there before.
     pub warnings: Report,
 }
 
@@ -134,7 +134,7 @@ impl Installation {
             after: after.clone(),
         };
         let files = changed.iter().map(change).collect();
-        Ok(Change { value, files, warnings: accepted.warnings })
+        Ok(Change { value, files, warnings: accepted.warnings.without(draft.warnings()) })
     }
 }
 

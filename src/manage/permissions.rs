@@ -121,7 +121,7 @@ pub(super) fn grant_to(
                 None => None,
             };
             if already.is_none() {
-                match item.get_mut("permissions").and_then(Item::as_array_mut) {
+                match keys::array(item, "permissions") {
                     Some(array) => list::push(array, name.as_str()),
                     None => keys::put(item, "permissions", keys::texts(std::slice::from_ref(name)))?,
                 }
@@ -144,7 +144,7 @@ pub(super) fn revoke_from(
         let mut all = Vec::with_capacity(names.len());
         for name in names {
             let by_role = rights.permissions.iter().find(|(other, role)| other == name && role != who);
-            let array = item.get_mut("permissions").and_then(Item::as_array_mut);
+            let array = keys::array(item, "permissions");
             let removed = array.map_or(0, |array| list::remove(array, |value| value.as_str() == Some(name)));
             match (removed, by_role) {
                 (0, Some((_, role))) => {

@@ -3,7 +3,7 @@
 use super::audit::Entry;
 use super::draft::{Of, group_of};
 use super::roles::{Columns, columns_of};
-use super::{Draft, ManageError, folder_of, keys, list};
+use super::{Draft, ManageError, keys, list};
 use crate::domain::names::PrincipalId;
 use crate::policy::{PrincipalIndex, PrincipalKind, ScopeGrant};
 use serde_json::{Map, Value as Json, json};
@@ -175,7 +175,8 @@ pub fn add(draft: &mut Draft, new: &New<'_>) -> Result<(), ManageError> {
         text += &format!("{key} = {value}\n");
     }
     let main = draft.main_path().to_path_buf();
-    let path = file.map_or_else(|| main.clone(), |file| folder_of(&main).join(file));
+    let beside = |file: &Path| main.parent().unwrap_or(Path::new("")).join(file);
+    let path = file.map_or_else(|| main.clone(), beside);
     draft.file(&path)?.append(&text)?;
     let mut after: Map<String, Json> = pairs
         .into_iter()
@@ -198,7 +199,7 @@ pub fn set(draft: &mut Draft, id: &str, values: &Keys<'_>) -> Result<(), ManageE
         if let Some(role) = values.role {
             keys::put(item, "role", role.into())?;
         }
-        match (&values.scope, item.get_mut("scope").and_then(Item::as_array_mut)) {
+        match (&values.scope, keys::array(item, "scope")) {
             (Some(Scope::Ids(ids)), Some(array)) => list::set(array, ids),
             (Some(scope), _) => keys::put(item, "scope", scope.written())?,
             (None, _) => {}

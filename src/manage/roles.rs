@@ -5,7 +5,7 @@ use super::draft::Of;
 use super::permissions::{Granted, Revoked};
 use super::{Draft, ManageError, columns, follow, keys, permissions};
 use crate::domain::names::RoleName;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use toml_edit::{Item, Key, TableLike};
 
@@ -167,7 +167,7 @@ pub fn add(draft: &mut Draft, name: &str, extends: Option<&str>) -> Result<(), M
     }
     let file = draft.file_with("roles")?;
     file.append_to_group("roles", name, &text)?;
-    draft.note(Entry::of(Of::Role(name), json!({}), json!({ "extends": extends })));
+    draft.note(Entry::of(Of::Role(name), Json::Null, json!({ "extends": extends })));
     Ok(())
 }
 

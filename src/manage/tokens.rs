@@ -367,7 +367,7 @@ fn edit(
 ) -> Result<(), ManageError> {
     let principal = holder(draft, token)?;
     let table = draft.item(Of::Principal(&principal))?;
-    let tokens = table.get_mut("tokens").and_then(Item::as_array_of_tables_mut);
+    let tokens = keys::inner(table, "tokens").and_then(Item::as_array_of_tables_mut);
     let tokens = tokens.ok_or_else(|| not_tables(&principal))?;
     let is_it = |table: &Table| table.get("id").and_then(Item::as_str) == Some(token);
     let at = tokens.iter().position(is_it).ok_or_else(|| not_tables(&principal))?;

@@ -1,10 +1,24 @@
 //! Changes of a commented config: what they touch, and what they leave as it was.
 
-use super::tokens::{self, Life, NewEnd};
+mod addresses;
+mod columns;
+mod forms;
+mod permissions;
+mod principals;
+mod roles;
+mod tokens;
+
+use super::roles::Columns;
+use super::tokens::{Life, NewEnd};
 use super::{Change, Draft, Installation, ManageError, Mode};
+use super::{
+    addresses as ips, columns as views, permissions as rights, principals as holders, tokens as keys,
+};
 use crate::domain::time::Timestamp;
+use crate::policy::PrincipalKind;
+use holders::{Keys, New, Scope};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -73,10 +87,15 @@ pub(super) struct Bed {
 
 impl Bed {
     pub(super) fn new() -> Self {
+        Self::with(MAIN)
+    }
+
+    /// A config with that main file.
+    pub(super) fn with(main: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("reportgate.toml");
         fs::create_dir(folder.path().join("affiliates.d")).unwrap();
-        fs::write(&path, MAIN).unwrap();
+        fs::write(&path, main).unwrap();
         fs::write(folder.path().join("affiliates.d/beta.toml"), INCLUDED).unwrap();
         let installation = Installation { path, actor: "ken".into(), command: "test".into(), now: NOW };
         Self { folder, installation }
@@ -108,6 +127,87 @@ impl Bed {
     }
 }
 
+/// Makes a change by the words of its command.
+pub(super) fn act(draft: &mut Draft, command: &str) -> Result<(), ManageError> {
+    let words: Vec<&str> = command.split(' ').collect();
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let columns = |text: &str| match text {
+        "all" => Columns::All,
+        names => Columns::These(names.split(',').map(str::to_owned).collect()),
+    };
+    match words.as_slice() {
+        ["ip", "add", id, ranges @ ..] => ips::add(draft, id, &owned(ranges)).map(drop),
+        ["ip", "remove", id, ranges @ ..] => ips::remove(draft, id, &owned(ranges)).map(drop),
+        ["permission", "grant", id, names @ ..] => rights::grant(draft, id, &owned(names)).map(drop),
+        ["permission", "revoke", id, names @ ..] => rights::revoke(draft, id, &owned(names)).map(drop),
+        ["columns", "set", id, report, names] => views::set(draft, id, report, &columns(names)).map(drop),
+        ["columns", "reset", id, report] => views::reset(draft, id, report).map(drop),
+        ["principal", "disable", id] => holders::disable(draft, id, true),
+        ["principal", "enable", id] => holders::disable(draft, id, false),
+        ["principal", "remove", id] => holders::remove(draft, id).map(drop),
+        ["principal", "set", id, rest @ ..] => holders::set(draft, id, &holder_keys(rest)),
+        ["principal", "add", id, kind, file, rest @ ..] => {
+            let kind = match *kind {
+                "employee" => PrincipalKind::Employee,
+                "ib" => PrincipalKind::Ib,
+                _ => PrincipalKind::Affiliate,
+            };
+            let file = (*file != "-").then(|| Path::new(*file));
+            holders::add(draft, &New { id, kind, keys: holder_keys(rest), file })
+        }
+        ["role", "add", role] => super::roles::add(draft, role, None),
+        ["role", "add", role, parent] => super::roles::add(draft, role, Some(parent)),
+        ["role", "grant", role, names @ ..] => super::roles::grant(draft, role, &owned(names)).map(drop),
+        ["role", "revoke", role, names @ ..] => super::roles::revoke(draft, role, &owned(names)).map(drop),
+        ["role", "columns", role, report, names] => {
+            super::roles::set_columns(draft, role, report, &columns(names)).map(drop)
+        }
+        ["token", "new", id] => {
+            let mut own = id.bytes().cycle();
+            let mut random = random();
+            let random = || random().wrapping_add(own.next().unwrap());
+            keys::issue(draft, id, Life::Default, None, random).map(drop)
+        }
+        ["token", "revoke", token] => keys::revoke(draft, token),
+        _ => panic!("no such command: {command}"),
+    }
+}
+
+/// `KEY=VALUE` words.
+fn holder_keys<'a>(words: &[&'a str]) -> Keys<'a> {
+    let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let scope = value("scope").map(|scope| match scope {
+        "all" => Scope::All,
+        ids => Scope::Ids(ids.split(',').map(str::to_owned).collect()),
+    });
+    Keys { name: value("name"), role: value("role"), scope }
+}
+
+/// What a command changes in the main file: lines out and in.
+#[track_caller]
+pub(super) fn check(main: &str, command: &str, expected: &str) {
+    let bed = Bed::with(main);
+    let ((), lines) = bed.change(|draft| act(draft, command));
+    assert_eq!(lines, expected, "{command}\n{main}");
+    // One change, one entry, before it and after it.
+    let stages = if expected.is_empty() { 0 } else { 2 };
+    let audit = fs::read_to_string(bed.path("audit.jsonl")).unwrap_or_default();
+    assert_eq!(audit.lines().count(), stages, "{command}: {audit}");
+}
+
+/// A command that is refused, and why.
+#[track_caller]
+pub(super) fn check_refused(main: &str, command: &str, expected: &str) {
+    let bed = Bed::with(main);
+    let error = bed.refused(|draft| act(draft, command));
+    let said = match &error {
+        ManageError::Config(rejected) | ManageError::WouldNotLoad(rejected) => rejected.to_string(),
+        other => other.to_string(),
+    };
+    assert!(said.contains(expected), "{command}: {said}");
+    assert!(!bed.path("audit.jsonl").exists(), "{command}");
+}
+
 /// The `-` and `+` lines of a change.
 pub(super) fn changed_lines<T>(change: &Change<T>) -> String {
     let diff = change.diff();
@@ -126,83 +226,9 @@ pub(super) fn random() -> impl FnMut() -> u8 {
 }
 
 #[test]
-fn tokens_live_and_end() {
-    let bed = Bed::new();
-    let (issued, _) =
-        bed.change(|draft| tokens::issue(draft, "acme", Life::Default, Some("BI \"feed\""), random()));
-    let (hash, id) = (issued.token.digest().stored(), issued.id);
-    let added = format!(
-        "# see the contract\n\n[[affiliates.acme.tokens]]\nid = \"{id}\"\nhash = \"{hash}\"\n\
-         created = 2026-11-22T10:00:00Z\nexpires = 2027-02-20T10:00:00Z\nnote = 'BI \"feed\"'\n"
-    );
-    assert_eq!(bed.read("reportgate.toml"), MAIN.replace("# see the contract\n", &added));
-    let secret = issued.token.into_secret();
-    assert!(!bed.read("reportgate.toml").contains(&secret) && !bed.read("audit.jsonl").contains(&secret));
-
-    let (_, lines) = bed.change(|draft| tokens::extend(draft, "first", NewEnd::By(90 * DAY)));
-    assert_eq!(
-        lines,
-        "-expires = 2026-12-01T00:00:00Z # see the contract\n+expires = 2027-03-01T00:00:00Z # see the contract\n"
-    );
-
-    let life = Life::Until(Timestamp::from_unix_seconds(1_800_000_000));
-    let (rotated, lines) = bed.change(|draft| tokens::rotate(draft, &id, 7 * DAY, life, random()));
-    assert!(
-        lines.starts_with("-expires = 2027-02-20T10:00:00Z\n+expires = 2026-11-29T10:00:00Z\n"),
-        "{lines}"
-    );
-    assert!(lines.contains("+note = 'BI \"feed\"'\n") && rotated.id != id, "{lines}");
-
-    let (_, lines) = bed.change(|draft| tokens::revoke(draft, &rotated.id));
-    assert!(lines.contains("-[[affiliates.acme.tokens]]\n") && lines.lines().count() == 7, "{lines}");
-    let (_, _) = bed.change(|draft| tokens::revoke(draft, &id));
-    assert_eq!(
-        bed.read("reportgate.toml"),
-        MAIN.replace("2026-12-01T00:00:00Z # see", "2027-03-01T00:00:00Z # see")
-    );
-}
-
-#[test]
-fn included_files_keep_their_line_ends() {
-    let bed = Bed::new();
-    let key = "an-old-key-of-the-platform";
-    let ((id, _), _) =
-        bed.change(|draft| tokens::import(draft, "beta", key, false, Life::For(DAY), None, random()));
-    assert_eq!(bed.read("reportgate.toml"), MAIN);
-    let text = bed.read("affiliates.d/beta.toml");
-    assert!(text.starts_with(INCLUDED), "{text}");
-    let added = text.strip_prefix(INCLUDED).unwrap();
-    assert!(added.starts_with(&format!("\r\n[[affiliates.beta.tokens]]\r\nid = \"{id}\"\r\n")), "{added}");
-    assert!(!added.replace("\r\n", "").contains('\n') && !added.contains(key));
-}
-
-#[test]
-fn what_cannot_be_is_refused() {
-    let bed = Bed::new();
-    let long = "x".repeat(513);
-    #[rustfmt::skip]
-    let cases: [(&str, Edit<'_>); 9] = [
-        ("there is no affiliate or employee \"acmee\"; did you mean \"acme\"?", &|d| tokens::issue(d, "acmee", Life::Default, None, random()).map(drop)),
-        ("max_token_ttl", &|d| tokens::issue(d, "acme", Life::Never, None, random()).map(drop)),
-        ("max_token_ttl", &|d| tokens::issue(d, "acme", Life::For(401 * DAY), None, random()).map(drop)),
-        ("would never work", &|d| tokens::issue(d, "acme", Life::Until(NOW), None, random()).map(drop)),
-        ("there is no token \"fist\"; did you mean \"first\"?", &|d| tokens::revoke(d, "fist")),
-        ("max_token_ttl", &|d| tokens::extend(d, "first", NewEnd::By(400 * DAY)).map(drop)),
-        ("fewer than 20", &|d| tokens::import(d, "acme", "short", false, Life::Default, None, random()).map(drop)),
-        ("visible ASCII", &|d| tokens::import(d, "acme", &long, false, Life::Default, None, random()).map(drop)),
-        ("is token \"first\" already", &|d| tokens::import(d, "acme", "test", true, Life::Default, None, random()).map(drop)),
-    ];
-    for (expected, edit) in cases {
-        let error = bed.refused(|draft| edit(draft)).to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-    assert!(!bed.path("audit.jsonl").exists());
-}
-
-#[test]
 fn the_audit_says_who_and_what_before_and_after() {
     let bed = Bed::new();
-    bed.change(|draft| tokens::extend(draft, "first", NewEnd::To(Life::For(DAY))));
+    bed.change(|draft| keys::extend(draft, "first", NewEnd::To(Life::For(DAY))));
     let lines: Vec<serde_json::Value> =
         bed.read("audit.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = |stage: &str| {
@@ -223,7 +249,7 @@ fn the_audit_says_who_and_what_before_and_after() {
 #[test]
 fn what_is_only_shown_changes_nothing() {
     let bed = Bed::new();
-    let shown = bed.installation.change(Mode::Show, |draft| tokens::revoke(draft, "first")).unwrap();
+    let shown = bed.installation.change(Mode::Show, |draft| keys::revoke(draft, "first")).unwrap();
     assert!(shown.diff().contains("-id = \"first\"\n"), "{}", shown.diff());
     assert_eq!(bed.read("reportgate.toml"), MAIN);
     let files: Vec<_> =
@@ -235,7 +261,7 @@ fn what_is_only_shown_changes_nothing() {
 fn no_audit_means_no_change() {
     let bed = Bed::new();
     fs::create_dir(bed.path("audit.jsonl")).unwrap();
-    let error = bed.refused(|draft| tokens::revoke(draft, "first")).to_string();
+    let error = bed.refused(|draft| keys::revoke(draft, "first")).to_string();
     assert!(error.starts_with("cannot write the audit"), "{error}");
 }
 
@@ -245,7 +271,7 @@ fn changes_of_somebody_else_are_noticed() {
     let edited = format!("{MAIN}# a note\n");
     let change = bed.installation.change(Mode::Write, |draft| {
         fs::write(bed.path("reportgate.toml"), &edited).unwrap();
-        tokens::revoke(draft, "first")
+        keys::revoke(draft, "first")
     });
     assert!(matches!(change, Err(ManageError::Changed(_))), "{change:?}");
     assert_eq!(bed.read("reportgate.toml"), edited);
