@@ -14,6 +14,7 @@ mod codings;
 mod compression;
 mod conditional;
 mod corpora;
+mod commands;
 mod datasette;
 mod demo;
 mod differential;
