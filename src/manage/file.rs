@@ -1,6 +1,6 @@
 //! A config file with its text, which can be edited without touching anything else in it.
 
-use super::{ManageError, folder_of};
+use super::{ManageError, folder_of, keys};
 use similar::{ChangeTag, TextDiff};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
@@ -84,13 +84,16 @@ impl ConfigFile {
         name: &str,
         table: &str,
     ) -> Result<(), ManageError> {
-        let tables = self.document()?.get_mut(group).and_then(Item::as_table_mut);
+        let document = self.document()?;
+        let last = document.get(group).and_then(Item::as_table).and_then(keys::last_place);
+        let lines = last.map(|last| keys::take_lines_behind(document, last)).unwrap_or_default();
+        let tables = document.get_mut(group).and_then(Item::as_table_mut);
         let new = table.parse::<DocumentMut>().ok();
         let new = new.and_then(|mut new| new.get_mut(group)?.as_table_mut()?.remove(name)?.into_table().ok());
         match (tables, new) {
             (Some(tables), Some(mut new)) if !tables.is_dotted() => {
                 new.set_position(None);
-                new.decor_mut().set_prefix("\n");
+                new.decor_mut().set_prefix(format!("{lines}\n"));
                 tables.insert(name, Item::Table(new));
                 Ok(())
             }

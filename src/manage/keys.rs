@@ -140,22 +140,56 @@ pub(super) fn comment_apart(table: &Table) -> Option<(isize, String)> {
 
 /// Puts a comment in front of the first header behind a place, or at the end of the document.
 pub(super) fn keep_behind(document: &mut DocumentMut, at: isize, comment: &str) {
+    prefix_behind(document, at, |own, _| format!("{comment}{own}"));
+}
+
+/// Where the last header of a table and of those below it stands.
+pub(super) fn last_place(table: &Table) -> Option<isize> {
+    let mut last = None;
+    headers(table, &mut |table| last = table.position().or(last));
+    last
+}
+
+/// Takes the comments right behind the table at a place, which a blank line sets off from the next header.
+pub(super) fn take_lines_behind(document: &mut DocumentMut, at: isize) -> String {
+    let mut lines = String::new();
+    prefix_behind(document, at, |own, is_end| {
+        let first = own.find("\n\n").map(|end| end + 1).or_else(|| is_end.then_some(own.len()));
+        match first.and_then(|end| own.split_at_checked(end)) {
+            Some((first, rest)) if own.starts_with('#') => {
+                lines = first.to_owned();
+                rest.to_owned()
+            }
+            Some(_) | None => own.to_owned(),
+        }
+    });
+    lines
+}
+
+/// Changes what stands in front of the first header behind a place, or, which is told, at the end of the document.
+fn prefix_behind(document: &mut DocumentMut, at: isize, change: impl FnOnce(&str, bool) -> String) {
     let mut next: Option<isize> = None;
     headers(document.as_table(), &mut |table| {
         if let Some(place) = table.position().filter(|place| *place > at) {
             next = Some(next.map_or(place, |next| next.min(place)));
         }
     });
+    let mut change = Some(change);
     match next {
         Some(next) => headers_mut(document.as_table_mut(), &mut |table| {
-            if table.position() == Some(next) {
-                let own = table.decor().prefix().and_then(|raw| raw.as_str()).unwrap_or_default().to_owned();
-                table.decor_mut().set_prefix(format!("{comment}{own}"));
+            if table.position() == Some(next)
+                && let Some(change) = change.take()
+            {
+                let own = table.decor().prefix().and_then(|raw| raw.as_str()).unwrap_or_default();
+                let new = change(own, false);
+                table.decor_mut().set_prefix(new);
             }
         }),
         None => {
-            let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
-            document.set_trailing(format!("{comment}{trailing}"));
+            if let Some(change) = change {
+                let new = change(document.trailing().as_str().unwrap_or_default(), true);
+                document.set_trailing(new);
+            }
         }
     }
 }

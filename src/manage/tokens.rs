@@ -137,9 +137,24 @@ pub fn rotate(
     let id = new_id(draft, &mut random);
     let new = Token::generate(&mut random);
     let digest = new.digest();
+    let last = draft.item(Of::Principal(&principal))?.as_table().and_then(keys::last_place);
+    let lines = match last {
+        Some(last) => keys::take_lines_behind(draft.document_of(Of::Principal(&principal))?, last),
+        None => String::new(),
+    };
     edit(draft, token, |tokens, at| {
         let Some(mut copy) = tokens.get(at).cloned() else { return };
         copy.set_position(None);
+        // The comments are of the old one.
+        copy.decor_mut().set_prefix(format!("{lines}\n"));
+        for key in ["id", "hash", "created", "expires"] {
+            if let Some(value) = copy.get_mut(key).and_then(Item::as_value_mut) {
+                value.decor_mut().clear();
+            }
+            if let Some(mut key) = copy.key_mut(key) {
+                key.leaf_decor_mut().clear();
+            }
+        }
         fill(&mut copy, &id, &digest, now, expires);
         tokens.push(copy);
     })?;
@@ -282,20 +297,26 @@ fn add(
     let now = draft.now();
     let group = group_of(draft.principal(principal)?.kind);
     let item = draft.item(Of::Principal(principal))?;
-    let Some(table) = item.as_table_mut().filter(|table| !table.is_dotted()) else {
+    let Some(table) = item.as_table().filter(|table| !table.is_dotted()) else {
         return Err(ManageError::Refused(format!(
             "\"{principal}\" is written inline or in dotted keys, below which no [[{group}.{principal}.tokens]] can stand; \
              give it a header, [{group}.{principal}]"
         )));
+    };
+    let lines = match keys::last_place(table) {
+        Some(last) => keys::take_lines_behind(draft.document_of(Of::Principal(principal))?, last),
+        None => String::new(),
     };
     let mut token = Table::new();
     fill(&mut token, &id, digest, now, expires);
     if let Some(note) = note {
         token.insert("note", value(note));
     }
-    let tokens = table.entry("tokens").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    let Some(tokens) = tokens.as_array_of_tables_mut() else { return Err(not_tables(principal)) };
-    token.decor_mut().set_prefix("\n");
+    let table = draft.item(Of::Principal(principal))?.as_table_mut();
+    let tokens =
+        table.map(|table| table.entry("tokens").or_insert(Item::ArrayOfTables(ArrayOfTables::new())));
+    let tokens = tokens.and_then(Item::as_array_of_tables_mut).ok_or_else(|| not_tables(principal))?;
+    token.decor_mut().set_prefix(format!("{lines}\n"));
     tokens.push(token);
     draft.note(Entry {
         principal: Some(principal.to_owned()),

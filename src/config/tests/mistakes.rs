@@ -58,7 +58,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("[[affiliates.acme.tokens]]", "tokens = []\n[x]", &[
         "42:10: tokens stand as tables of their own, [[affiliates.ID.tokens]] or [[employees.ID.tokens]]",
-        "43:2: unknown key `x` (expected one of: admin, affiliates, backends, employees, include, log, reload, reports, roles, server, test)",
+        "43:2: unknown key `x` (expected one of: admin, affiliates, backends, defaults, employees, include, log, reload, reports, roles, server, test)",
     ]),
     ("expires = 2027-02-20T10:15:00+01:00", "expires = 2026-02-20T10:15:00+01:00\ncolumns.leads = [\"country\"]", &[
         "47:1: put a token's `columns` in front of its `expires`: a file cut off in between would give it more access",
@@ -268,7 +268,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "4:17: `::1`: expected a host name without a port",
         "7:15: `101%`: is more than 100%",
         "9:10: expected \"json\" or \"text\", found `xml`",
-        "12:2: unknown key `x` (expected one of: admin, affiliates, backends, employees, include, log, reload, reports, roles, server, test)",
+        "12:2: unknown key `x` (expected one of: admin, affiliates, backends, defaults, employees, include, log, reload, reports, roles, server, test)",
     ]),
     ("[employees.jane]", "[[test]]\nas = \"acme\"\nfrom = \"1.2.3.4\"\nrequest = \"GET /x\"\nexpect = \"ip_not_alowed\"\nbackend_json = { x = 1 }\n[[test]]\nas = \"acme\"\nexpect = \"token_expired\"\nbackend_path = \"/x\"\nfrom = \"1\"\nrequest = \"GET /x\"\n[employees.jane]", &[
         "52:10: expected \"allow\" or a code of an answer, found `ip_not_alowed` (did you mean `ip_not_allowed`?)",

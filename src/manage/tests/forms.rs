@@ -6,8 +6,9 @@ const ACME: &str = "[affiliates.acme] # our first\nname = \"Acme\"\nkind = \"ib\
 
 /// The config with acme written in another way, without tokens.
 fn written(acme: &str) -> String {
-    let tokens = MAIN.find("\n[[affiliates.acme.tokens]]").unwrap()..MAIN.find("\n# Ours").unwrap();
-    MAIN.replace(&MAIN[tokens], "").replace(ACME, acme)
+    let (head, rest) = MAIN.split_once("\n[[affiliates.acme.tokens]]").unwrap();
+    let (_, tail) = rest.split_once("\n# Ours").unwrap();
+    format!("{head}\n# Ours{tail}").replace(ACME, acme)
 }
 
 const INLINE: &str = "[affiliates]\nacme = { kind = \"ib\", role = \"standard\", scope = [\"1001\"], allowed_ips = [\"203.0.113.7\"] } # inline\n";

@@ -200,9 +200,9 @@ pub(super) fn check(main: &str, command: &str, expected: &str) {
 pub(super) fn check_refused(main: &str, command: &str, expected: &str) {
     let bed = Bed::with(main);
     let error = bed.refused(|draft| act(draft, command));
-    let said = match &error {
-        ManageError::Config(rejected) | ManageError::WouldNotLoad(rejected) => rejected.to_string(),
-        other => other.to_string(),
+    let said = match std::error::Error::source(&error) {
+        Some(rejected) => rejected.to_string() + &error.to_string(),
+        None => error.to_string(),
     };
     assert!(said.contains(expected), "{command}: {said}");
     assert!(!bed.path("audit.jsonl").exists(), "{command}");

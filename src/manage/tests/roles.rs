@@ -28,10 +28,9 @@ fn roles_are_added_behind_the_others_and_changed_in_place() {
     for (main, command, expected) in cases {
         check(main, command, expected);
     }
-    let none = MAIN.replace(
-        &MAIN[MAIN.find("[roles.standard]").unwrap()..MAIN.find("[affiliates.acme] #").unwrap()],
-        "",
-    );
+    let (head, rest) = MAIN.split_once("[roles.standard]").unwrap();
+    let (_, tail) = rest.split_once("[affiliates.acme] #").unwrap();
+    let none = format!("{head}[affiliates.acme] #{tail}");
     let none = none.replace("role = \"standard\"\n", "");
     let bed = Bed::with(&none);
     fs::write(bed.path("affiliates.d/beta.toml"), "").unwrap();

@@ -76,3 +76,79 @@ fn what_cannot_be_is_refused() {
     }
     assert!(!bed.path("audit.jsonl").exists());
 }
+
+const LIMITED: &str = "# The feed of the warehouse\n[[affiliates.acme.tokens]]\n# their own handle\nid = \"first\"\n\
+    columns.leads = [\"country\"] # no keys\nallowed_ips = [\n  \"203.0.113.7\", # upstairs\n]\n";
+
+/// The limits of a token are those of the one in its place, and stand where the config wants them.
+#[test]
+fn limits_survive_a_rotation() {
+    let main = MAIN.replace("[[affiliates.acme.tokens]]\nid = \"first\"\n", LIMITED);
+    let second = "\n[[affiliates.acme.tokens]]\nid = \"second\"\nhash = \"sha256:1111111111111111111111111111111111111111111111111111111111111111\"\nexpires = 2027-01-01T00:00:00Z\n";
+    let main = main.replace("\n# Ours\n", &format!("{second}\n# Ours\n"));
+    let bed = Bed::with(&main);
+    let (issued, lines) =
+        bed.change(|draft| tokens::rotate(draft, "first", 7 * DAY, Life::For(DAY), random()));
+    let (id, hash) = (issued.id, issued.token.digest().stored());
+    assert_eq!(
+        lines,
+        format!(
+            "-expires = 2026-12-01T00:00:00Z # see the contract\n+expires = 2026-11-29T10:00:00Z # see the contract\n\
+             +[[affiliates.acme.tokens]]\n+id = \"{id}\"\n+columns.leads = [\"country\"] # no keys\n+allowed_ips = [\n\
+             +  \"203.0.113.7\", # upstairs\n+]\n+hash = \"{hash}\"\n+created = 2026-11-22T10:00:00Z\n+expires = 2026-11-23T10:00:00Z\n+\n"
+        )
+    );
+    // The others are as they were, and the new one stands behind them.
+    let listed = tokens::list(&mut bed.installation.read().unwrap(), Some("acme")).unwrap();
+    assert_eq!(listed.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["first", "second", &id]);
+    for token in ["second", "first", &id] {
+        bed.change(|draft| tokens::revoke(draft, token));
+    }
+    let left = bed.read("reportgate.toml");
+    assert!(left.contains("# their office\n\n# Ours\n"), "{left}");
+    bed.change(|draft| tokens::issue(draft, "acme", Life::Default, None, random()));
+}
+
+/// What heads a section stays when the first of it goes.
+#[test]
+fn comments_apart_stay() {
+    let main = MAIN
+        .replace("[[affiliates.acme.tokens]]", "# ---- Tokens\n\n# the first\n[[affiliates.acme.tokens]]");
+    let bed = Bed::with(&main);
+    bed.change(|draft| tokens::revoke(draft, "first"));
+    let text = bed.read("reportgate.toml");
+    assert!(
+        text.contains("# their office\n\n# ---- Tokens\n\n# Ours\n") && !text.contains("# the first"),
+        "{text}"
+    );
+}
+
+/// Settings that are commented out belong to the token that they stand behind.
+#[test]
+fn lines_behind_a_token_stay_behind_it() {
+    let behind = "# see the contract\n# Not yet:\n#rate_limit = \"10/min\"\n";
+    for end in ["\n\n# Ours\n[employees.jane]", "\n# Ours\n[employees.jane]"] {
+        let main = MAIN.replace("# see the contract\n", behind).replace("\n# Ours\n[employees.jane]", end);
+        let bed = Bed::with(&main);
+        let (issued, _) = bed.change(|draft| tokens::issue(draft, "acme", Life::Default, None, random()));
+        let text = bed.read("reportgate.toml");
+        assert!(
+            text.contains(&format!("{behind}\n[[affiliates.acme.tokens]]\nid = \"{}\"", issued.id)),
+            "{text}"
+        );
+        bed.change(|draft| tokens::rotate(draft, &issued.id, DAY, Life::Default, || 7));
+        let text = bed.read("reportgate.toml");
+        assert!(
+            text.contains(&format!("{behind}\n[[affiliates.acme.tokens]]")) && text.contains(end),
+            "{text}"
+        );
+    }
+    let (main, _) = MAIN.split_once("\n# Ours").unwrap();
+    let bed = Bed::with(&format!("{main}#expires = 2026-12-31T00:00:00Z\n"));
+    bed.change(|draft| tokens::issue(draft, "acme", Life::Default, None, random()));
+    let text = bed.read("reportgate.toml");
+    assert!(
+        text.starts_with(&format!("{main}#expires = 2026-12-31T00:00:00Z\n\n[[affiliates.acme.tokens]]\n")),
+        "{text}"
+    );
+}
