@@ -78,7 +78,7 @@ impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(_, what) => f.write_str(what),
-            Self::Refused => f.write_str("the answer's own success member says failure"),
+            Self::Refused => f.write_str("the answer's own success member does not say success"),
         }
     }
 }

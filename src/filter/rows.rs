@@ -81,7 +81,11 @@ impl RowJudge {
         match plan.on_foreign_row {
             OnForeignRow::Drop => Ok(Verdict::Cut),
             OnForeignRow::Refuse => {
-                Err(FilterError::Invalid(Violation::ForeignRow, "a row is not the holder's"))
+                let what = match scope {
+                    Cell::Missing => "a row does not tell whose it is: it has no `scope_column`",
+                    Cell::Json(_) | Cell::Text(_) => "a row is not the holder's",
+                };
+                Err(FilterError::Invalid(Violation::ForeignRow, what))
             }
         }
     }
@@ -132,6 +136,9 @@ mod tests {
                 let terms = Terms { output: OutputFormat::Json, rows_of: rows_of.clone(), paging: None };
                 let mut judge = RowJudge::new(Arc::new(terms));
                 let found = judge.judge(&plan, scope, total);
+                if let Err(FilterError::Invalid(_, what)) = &found {
+                    assert_eq!(what.contains("has no `scope_column`"), *scope == Cell::Missing, "{scope:?}");
+                }
                 let expected = match (*expected, on_foreign_row) {
                     ("leaves", _) => Ok(Verdict::Leaves),
                     ("foreign", OnForeignRow::Refuse) => Err(()),
