@@ -24,7 +24,7 @@ enum Part {
 }
 
 /// A place in one part of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Target {
     part: Part,
     /// As the config writes it.
@@ -169,7 +169,13 @@ impl Claims {
             for (first, second) in clashes(side) {
                 // Clients may choose by the same name for every place of the scope.
                 let one_choice = verb == "read" && first.rule == "scope" && second.rule == "scope";
-                if !one_choice && reported.insert((first.mark, second.mark, first.rule, second.rule)) {
+                // The next and the previous page come back in the same parameter.
+                let one_page =
+                    first.rule == "cursors" && second.rule == "cursors" && first.target == second.target;
+                if !one_choice
+                    && !one_page
+                    && reported.insert((first.mark, second.mark, first.rule, second.rule))
+                {
                     let message =
                         format!("`{}` and `{}` both {verb} {}", first.rule, second.rule, second.target);
                     reader.problems.error(second.mark, message);

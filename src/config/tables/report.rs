@@ -4,7 +4,7 @@ use super::request::{self, Claims, IdRule, Request};
 use super::{Fields, Item, Reader, keys, name, response};
 use crate::config::problem::{Mark, Marked};
 use crate::domain::column::{Catalogue, Column};
-use crate::domain::dialect::BodyKind;
+use crate::domain::dialect::{BodyKind, Place};
 use crate::domain::names::{ColumnName, PermissionName, ReportName};
 use crate::domain::template::Template;
 use crate::policy::{BackendIndex, Methods, PermissionIndex, Report};
@@ -57,6 +57,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     if let Some(at) = answers.links.filter(|_| !methods.get) {
         reader.problems.error(at, "`links` are followed with GET, which is not in `methods`");
     }
+    refuse_bodies(reader, &answers, methods);
     let report = Report {
         name,
         title,
@@ -75,6 +76,19 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
     Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })
+}
+
+/// Refuses cursors that come back in a body where no client may send one.
+fn refuse_bodies(reader: &mut Reader<'_>, answers: &response::Answers, methods: Methods) {
+    if methods.post || !methods.get {
+        return;
+    }
+    for (cursor, at) in answers.dialect.cursors().iter().zip(&answers.cursors) {
+        if !matches!(cursor.parameter, Place::Query(_)) {
+            let message = "comes back in a body, which needs POST, and that is not in `methods`";
+            reader.problems.error(*at, message);
+        }
+    }
 }
 
 fn methods(reader: &mut Reader<'_>, fields: &Fields<'_>, body: BodyKind) -> (Methods, Method) {

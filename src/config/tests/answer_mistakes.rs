@@ -110,8 +110,23 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "25:43: `ask` and `cursors` both read the query parameter `_col`",
         "25:84: `output_parameter` and `cursors` both read the query parameter `format`",
         "25:165: `cursors` and `cursors` both write the query parameter `X[]`",
+        "25:205: comes back in a body, which needs POST, and that is not in `methods`",
         "25:205: `cursors` takes the form field `affiliate_id__exact`, which a backend could take for the query parameter `affiliate_id__exact` of `scope`",
     ]),
+    ("rows = '/r'\ncursors = [{ response = '/next', parameter = 'x' }, { response = '/prev', parameter = 'x' }]", &[]),
+    ("rows = '/r'\ncursors = [{ response = '/next', parameter = 'allow' }, { response = '/prev', parameter = 'form:allow' }]", &[
+        "25:91: comes back in a body, which needs POST, and that is not in `methods`",
+    ]),
+    ("rows = '/r'\nshape = 'bare'\nalso = ['/t']\nkeep = ['/k']\ncolumns_arrays = ['/n']", &[
+        "26:8: `also` could never leave: with shape = \"bare\" there are only rows",
+        "27:8: `keep` could never leave: with shape = \"bare\" there are only rows",
+        "28:18: `columns_arrays` could never leave: with shape = \"bare\" there are only rows",
+        "27:9: warning: `/k` passes unfiltered",
+    ]),
+    ("format = 'xml'\nrows = '/a/r'\noutput = ['json', 'csv']\nalso = ['/a/t']", &[
+        "27:8: `also` could never leave: it leaves as xml only, which is not in `output`",
+    ]),
+    ("rows = '/r'\noutput = ['csv', 'json']\nalso = ['/t']\ncolumns_arrays = ['/n']", &[]),
     ("rows = '/r'\nshape = 'bare'\ncursors = [{ response = '/c', parameter = 'x' }]\nlinks = ['/l']", &[
         "26:11: `cursors` could never leave: with shape = \"bare\" there are only rows",
         "27:9: `links` could never leave: with shape = \"bare\" there are only rows",
@@ -136,6 +151,19 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ]),
     ("scope_column = 'Tracking_Code.x'", &["24:16: this and the `response` of column `code` stand one inside the other"]),
     ("format = 'csv'\nscope_column = 'Tracking_Code.x'", &[]),
+    ("scope_column = 'code'", &[
+        "24:16: warning: is looked for in answers, which call the column `code` `Tracking_Code` (its `response`)",
+    ]),
+    ("scope_column = 'TrackingCode'", &[
+        "24:16: warning: is looked for in answers, which call the column `code` `Tracking_Code` (its `response`)",
+    ]),
+    ("scope_column = 'Tracking_Code'", &[]),
+    ("format = 'xml'\nrows = '/a/r'\nscope_column = '@id'", &[
+        "26:16: `@id` is no name of an XML element or attribute; an attribute is named without the @",
+    ]),
+    ("format = 'xml'\nrows = '/a/r'\nscope_column = 'Affiliate.Affiliate ID'", &[
+        "26:16: `Affiliate ID` is no name of an XML element or attribute",
+    ]),
     ("total_rows = { column = 'contry', equals = [] }", &[
         "24:25: unknown column `contry` (did you mean `country`?)",
         "24:44: expected a string, a number, true or false",
@@ -189,8 +217,7 @@ fn responses_are_held_against_the_rest_of_the_report() {
     const SCOPE: &str = "scope = [{ in = \"query\", name = \"affiliate_id__exact\" }]";
     const COLUMNS: &str = "columns = { in = \"query\", name = \"_col\", style = \"repeat\" }";
     #[rustfmt::skip]
-    let cases: &[(&str, &str, &str, &[&str])] = &[
-        // what in the simple config, instead of it, the response, problems
+    let cases: &[Held] = &[
         (SCOPE, "scope = 'public'", "scope_column = 'aff'", &[
             "24:16: the report's `scope` is \"public\", so its rows are nobody's",
         ]),
@@ -209,6 +236,7 @@ fn responses_are_held_against_the_rest_of_the_report() {
         (SCOPE, "scope = { in = 'query', name = 'id' }\n[reports.leads.parameters]\nnext = { backend = 'after' }",
             "rows = '/r'\ncursors = [{ response = '/a', parameter = 'after' }, { response = '/b', parameter = 'form:next' }]", &[
             "27:43: `parameters` and `cursors` both write the query parameter `after`",
+            "27:85: comes back in a body, which needs POST, and that is not in `methods`",
         ]),
         ("[backends.legacy]", "[backends.legacy]\nquery = { key = 'x' }", "rows = '/r'\ncursors = [{ response = '/a', parameter = 'Key' }]", &[
             "26:43: the credential of the backend sets the query parameter `key` too",
@@ -239,8 +267,19 @@ fn responses_are_held_against_the_rest_of_the_report() {
         ]),
         (COLUMNS, "columns = { in = 'query', style = 'flags' }", "total_rows = { column = 'country', equals = 1 }", &[]),
         (COLUMNS, "", "scope_column = 'Affiliate, ID'", &[]),
-        // Names that leave as XML.
-        ("country = {}", "country = {}\n1st = {}\n'a.-b' = {}\n'a.' = {}\nok-1 = {}", "format = 'xml'\nrows = '/a/b'", &[
+    ];
+    each_is_named(cases);
+}
+
+#[test]
+fn columns_of_xml_have_names_of_xml() {
+    #[rustfmt::skip]
+    let cases: &[Held] = &[
+        ("country = {}", "country = { response = '@country' }\n'a.b' = {}\nok = { response = 'a-1' }\n1st = { response = 'a..c' }", "format = 'xml'\nrows = '/a/b'\noutput = ['json']", &[
+            "16:1: the `response` of column `country`: `@country` is no name of an XML element or attribute; an attribute is named without the @",
+            "19:1: the `response` of column `1st`: \"\" is no name of an XML element or attribute",
+        ]),
+        ("country = {}", "country = {}\n1st = { response = 'w' }\n'a.-b' = { response = 'x' }\n'a.' = { response = 'y' }\nok-1 = {}", "format = 'xml'\nrows = '/a/b'", &[
             "17:1: column `1st` cannot leave as xml: the name of an element begins with a letter or _, behind each dot, too",
             "18:1: column `a.-b` cannot leave as xml: the name of an element begins with a letter or _, behind each dot, too",
             "19:1: column `a.` cannot leave as xml: the name of an element begins with a letter or _, behind each dot, too",
@@ -248,8 +287,15 @@ fn responses_are_held_against_the_rest_of_the_report() {
         ("country = {}", "country = { response = 'x' }\n'country.code' = { response = 'y' }", "format = 'xml'\nrows = '/a/b'", &[
             "17:1: column `country.code` cannot leave as xml: it would stand inside `country`",
         ]),
-        ("country = {}", "country = { response = 'x' }\n'country.code' = { response = 'y' }\n1st = {}", "format = 'xml'\nrows = '/a/b'\noutput = ['json']", &[]),
+        ("country = {}", "country = { response = 'x' }\n'country.code' = { response = 'y' }\n1st = { response = 'z' }", "format = 'xml'\nrows = '/a/b'\noutput = ['json']", &[]),
     ];
+    each_is_named(cases);
+}
+
+/// What in the simple config, instead of it, the lines of the response, problems.
+type Held = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+fn each_is_named(cases: &[Held]) {
     for (from, to, response, expected) in cases {
         assert!(SIMPLE.contains(from), "{from}");
         let found = problems(&with_response(response).replacen(from, to, 1));

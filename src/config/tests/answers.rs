@@ -28,7 +28,7 @@ fn at(text: &str) -> Pointer {
 
 #[test]
 fn every_key_stands_in_the_dialect() {
-    let (report, warnings) = report(&with_response(
+    let text = with_response(
         r#"format = "ndjson"
 rows = "/rows"
 row = "array"
@@ -50,7 +50,9 @@ max_ratio = 50
 compress = ["br", "gzip", "zstd"]
 output = ["csv", "ndjson", "json"]
 pass_headers = { request = ["x-in"], response = ["x-out"] }"#,
-    ));
+    );
+    let (report, warnings) =
+        report(&text.replacen("backend_path", "methods = [\"GET\", \"POST\"]\nbackend_path", 1));
     assert_eq!(warnings, ["warning: `/ok` passes unfiltered"]);
     let cursor = |response: &str, parameter| Cursor { at: at(response), parameter };
     let json = JsonDialect {

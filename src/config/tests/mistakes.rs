@@ -96,7 +96,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "17:6: unknown key `clicks` (a column whose name holds a dot stands in quotes)",
         "19:1: columns `country` and `y` have the same `response`, or one inside the other's",
     ]),
-    ("rows = \"/rows\"", "rows = \"/rows\"\nkeep = [\"/rows/x\", \"\"]\noutput = [\"csv\"]\nheader = \"first\"", &[
+    ("rows = \"/rows\"", "rows = \"/rows\"\nkeep = [\"/rows/x\", \"\"]\noutput = [\"csv\", \"json\"]\nheader = \"first\"", &[
         "25:9: `keep` and `rows` stand at one place, or one inside the other",
         "25:20: `keep` and `rows` stand at one place, or one inside the other",
         "27:10: `header` is for row = \"array\" only",

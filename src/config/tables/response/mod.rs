@@ -83,6 +83,10 @@ pub(super) fn read(reader: &mut Reader<'_>, report: &Fields<'_>, catalogue: &Cat
     let steps_inside = matches!(format, Format::Json | Format::Ndjson | Format::Xml);
     let scope = fields.get("scope_column").map(|item| reader.at(item)).zip(rows.scope_column.as_deref());
     rules::check_names(reader, report, catalogue, steps_inside, scope);
+    rules::check_scope_name(reader, catalogue, scope);
+    if format == Format::Xml {
+        xml::check_responses(reader, report, catalogue, scope);
+    }
     let own = form.own_output();
     let (output, outputs_known) = reader.sound(|reader| rules::outputs(reader, &fields, own));
     if output.contains(&OutputFormat::Xml) {

@@ -61,11 +61,11 @@ impl Places {
         let at_item = fields.required(reader, "at");
         let at = at_item.and_then(|item| reader.parsed(item, parse));
         let equals = fields.required(reader, "equals").and_then(|item| {
-            let values: Vec<_> = reader.list(item)?.iter().filter_map(|item| scalar(reader, item)).collect();
-            if values.is_empty() {
+            let items = reader.list(item)?;
+            if items.is_empty() {
                 reader.error(item, "names no value, so every answer would be a failure");
             }
-            Some(values)
+            Some(items.iter().filter_map(|item| scalar(reader, item)).collect::<Vec<_>>())
         });
         let absent_ok = fields.read("absent_ok", |item| reader.boolean(item)).unwrap_or(false);
         let success = Success { at: at?, equals: equals?.into(), absent_ok };

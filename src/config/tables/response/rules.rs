@@ -4,7 +4,8 @@ use super::super::report::find_column;
 use super::super::{Fields, Reader, keys};
 use super::places::scalar;
 use crate::config::problem::Mark;
-use crate::domain::column::Catalogue;
+use crate::config::secret::quoted;
+use crate::domain::column::{Catalogue, Column};
 use crate::domain::dialect::{
     ContentCoding, CsvHeader, DecodingLimits, OnForeignRow, OutputFormat, OutputRules, ResponseFormat,
     RowRules, Shape, TotalRows,
@@ -29,6 +30,21 @@ pub(super) fn rows(reader: &mut Reader<'_>, fields: &Fields<'_>, catalogue: &Cat
         Some(TotalRows { column: column?, equals: equals? })
     });
     RowRules { scope_column, on_foreign_row: said.unwrap_or_default(), total_rows }
+}
+
+/// Warns of a scope column that is named as a column is elsewhere, but not in answers.
+pub(super) fn check_scope_name(reader: &mut Reader<'_>, catalogue: &Catalogue, scope: Option<(Mark, &str)>) {
+    let Some((at, scope)) = scope else { return };
+    if catalogue.iter().any(|(_, column)| *column.response == *scope) {
+        return;
+    }
+    let called = |column: &Column| column.name.as_str() == scope || *column.request == *scope;
+    if let Some((_, column)) = catalogue.iter().find(|(_, column)| called(column)) {
+        let (name, response) = (&column.name, quoted(&column.response));
+        let message =
+            format!("is looked for in answers, which call the column `{name}` {response} (its `response`)");
+        reader.problems.warning(at, message);
+    }
 }
 
 /// Reads what clients may ask for; what the backend sends, unless the report says otherwise.
@@ -91,16 +107,18 @@ pub(super) fn refuse_unseen(
     if !output.contains(&OutputFormat::Csv) {
         fields.refuse(reader, &["csv_safe", "csv_header"], "is about csv, which is not in `output`");
     }
-    if !matches!(own, OutputFormat::Json | OutputFormat::Ndjson) {
-        return;
-    }
-    let leads_on = ["cursors", "links"];
-    if shape == Shape::Bare {
-        fields.refuse(reader, &leads_on, "could never leave: with shape = \"bare\" there are only rows");
+    // What other formats do not have is refused already.
+    let beside_rows: &[&str] = match own {
+        OutputFormat::Json | OutputFormat::Ndjson => &["also", "keep", "columns_arrays", "cursors", "links"],
+        OutputFormat::Xml => &["also", "keep"],
+        OutputFormat::Csv | OutputFormat::Opaque => return,
+    };
+    if shape == Shape::Bare && own != OutputFormat::Xml {
+        fields.refuse(reader, beside_rows, "could never leave: with shape = \"bare\" there are only rows");
     } else if !output.contains(&own) {
         let own = own.as_str();
         let reason = format!("could never leave: it leaves as {own} only, which is not in `output`");
-        fields.refuse(reader, &leads_on, &reason);
+        fields.refuse(reader, beside_rows, &reason);
     }
 }
 

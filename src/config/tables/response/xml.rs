@@ -2,6 +2,7 @@
 
 use super::super::{Fields, Reader};
 use super::places::Places;
+use crate::config::problem::Mark;
 use crate::config::secret::quoted;
 use crate::domain::column::Catalogue;
 use crate::domain::dialect::XmlDialect;
@@ -52,6 +53,34 @@ fn path(text: &str, may_be_last: impl Fn(&str) -> bool) -> Result<Pointer, Strin
         }
         Some(part) => Err(format!("{} is no name of an XML element", quoted(&part))),
     }
+}
+
+/// Refuses columns whose names in answers no element or attribute can have, as they would never be found.
+pub(super) fn check_responses(
+    reader: &mut Reader<'_>,
+    report: &Fields<'_>,
+    catalogue: &Catalogue,
+    scope: Option<(Mark, &str)>,
+) {
+    let columns = report.get("columns").and_then(|item| item.get_ref().as_table());
+    let key = |name: &str| columns.and_then(|columns| columns.get_key_value(name));
+    for (_, column) in catalogue.iter() {
+        if let Some(misfit) = misfit(&column.response) {
+            let at = key(column.name.as_str()).map_or(report.at, |(key, _)| reader.mark(&key.span()));
+            reader.problems.error(at, format!("the `response` of column `{}`: {misfit}", column.name));
+        }
+    }
+    if let Some((at, misfit)) = scope.and_then(|(at, name)| Some((at, misfit(name)?))) {
+        reader.problems.error(at, misfit);
+    }
+}
+
+/// Why a name in answers, with dots between elements inside each other, is none.
+fn misfit(response: &str) -> Option<String> {
+    let part = response.split('.').find(|part| !is_name(part))?;
+    let attribute = part.strip_prefix('@').is_some_and(is_name);
+    let hint = if attribute { "; an attribute is named without the @" } else { "" };
+    Some(format!("{} is no name of an XML element or attribute{hint}", quoted(part)))
 }
 
 /// Refuses columns that cannot be elements: dots of their names stand for elements inside each other.
