@@ -88,6 +88,8 @@ Copy a line into another terminal; each prints the answer and its status.
                 acme(), "/api/v1/reports/leads?Affiliate_ID__exact=1002"),
             step("enforcement: the platform sends every column of this report, the gate cuts them", 200,
                 acme(), "/api/v1/reports/clicks"),
+            step("another format: the same for a spreadsheet", 200,
+                acme(), "/api/v1/reports/clicks?format=csv"),
             Step { base: &self.backend, ..step("to compare: the same, straight from the platform", 200,
                 Some(format!("x-api-key: {}", backend::KEY)), "/affiliates/clicks.json?affiliate=1001&fields=clicked_at,country,landing_page&limit=3") },
             step("an employee: every column and every affiliate's rows", 200,
