@@ -485,7 +485,11 @@ pub(super) static RESPONSE: TableSpec = TableSpec {
             "About rows of somebody else: refuse the answer (the default), or drop the row",
         ),
         key("success", Table(&SUCCESS), "How a success is told from a failure with status 200"),
-        key("columns_arrays", List(&Pointer), "Arrays parallel to the columns, cut alike"),
+        key(
+            "columns_arrays",
+            List(&Pointer),
+            "Arrays parallel to the columns, cut alike; where rows are no arrays, the first holds the names",
+        ),
         key("links", List(&Pointer), "Links to other pages, rewritten to the gate's own path"),
         key(
             "delimiter",
