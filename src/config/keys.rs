@@ -484,6 +484,11 @@ pub(super) static RESPONSE: TableSpec = TableSpec {
             Choice(&["refuse", "drop"]),
             "About rows of somebody else: refuse the answer (the default), or drop the row",
         ),
+        key(
+            "rows_optional",
+            Boolean,
+            "Null, or nothing, where the rows belong means none; needs `success`, which tells that from a failure",
+        ),
         key("success", Table(&SUCCESS), "How a success is told from a failure with status 200"),
         key(
             "columns_arrays",

@@ -36,6 +36,9 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "30:9: anything other than \"same\" is for json and ndjson answers only",
         "24:10: warning: opaque answers are relayed unfiltered: columns are not enforced",
     ]),
+    ("rows = '/r'\nrows_optional = true", &[
+        "25:17: needs `success`: without it a failure looks like an answer without rows",
+    ]),
     ("format = 'jsno'\ndelimiter = ';'", &[
         "24:10: expected one of \"json\", \"ndjson\", \"csv\", \"xml\", \"opaque\", found `jsno` (did you mean \"json\"?)",
     ]),

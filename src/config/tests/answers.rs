@@ -39,6 +39,7 @@ success = { at = "/ok", equals = [true, "yes", 0], absent_ok = true }
 columns_arrays = ["/types"]
 cursors = [{ response = "/next", parameter = "_next" }, { response = "/prev", parameter = "form:p" }, ]
 links = ["/nextUrl", "/prevUrl"]
+rows_optional = true
 scope_column = "Affiliate"
 on_foreign_row = "refuse"
 total_rows = { column = "code", equals = "Total" }
@@ -58,6 +59,7 @@ pass_headers = { request = ["x-in"], response = ["x-out"] }"#,
     let json = JsonDialect {
         documents: Documents::Many,
         rows: Some(at("/rows")),
+        rows_optional: true,
         row: RowForm::Array { header: at("/columns") },
         also: [at("/totals")].into(),
         keep: [at("/ok")].into(),

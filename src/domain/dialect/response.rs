@@ -86,6 +86,9 @@ pub struct JsonDialect {
     /// The array of rows of each document, the root when the document is the array; `None`: each document is
     /// itself a row, which only one of many can be.
     pub rows: Option<Pointer>,
+    /// A document without anything, or with null, where the rows belong has no rows; otherwise it is not of the
+    /// shape. Only with `success`, which tells such an answer from a failure.
+    pub rows_optional: bool,
     /// What a row is.
     pub row: RowForm,
     /// Objects keyed by column, filtered as rows are.
@@ -110,6 +113,7 @@ impl JsonDialect {
         Self {
             documents: Documents::One,
             rows: Some(rows),
+            rows_optional: false,
             row: RowForm::Object,
             also: Box::default(),
             keep: Box::default(),

@@ -71,7 +71,7 @@ impl Walk {
         if !self.is_success && !self.plan.envelope.success.as_ref().is_some_and(|success| success.absent_ok) {
             return Err(Stop::Failed(FilterError::Refused));
         }
-        if !self.has_rows {
+        if !self.has_rows && !self.plan.rows_optional {
             return Err(Stop::Failed(NO_ROWS));
         }
         if self.holes.iter().any(|hole| hole.holds == Holds::Rows) {

@@ -47,6 +47,7 @@ pub(super) struct JsonPlan {
     documents: Documents,
     /// Each document is a row.
     documents_are_rows: bool,
+    rows_optional: bool,
     envelope: Envelope,
     row: RowForm,
     pairs: Option<Pairs>,
@@ -72,6 +73,7 @@ impl JsonPlan {
         Self {
             documents: json.documents,
             documents_are_rows: json.rows.is_none(),
+            rows_optional: json.rows_optional && json.success.is_some(),
             envelope: Envelope::new(json),
             row: json.row.clone(),
             pairs,

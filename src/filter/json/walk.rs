@@ -189,6 +189,13 @@ impl Walk {
             Task::Cursor(nth) if self.has_pages() => self.cursor(nth, text, at)?,
             Task::Link if self.has_pages() => self.link(text, at)?,
             Task::Rows if first == b'[' => return self.open_rows(at),
+            Task::Rows if first == b'n' && self.plan.rows_optional => {
+                let end = scan::scalar(text, at)?;
+                self.introduce();
+                self.put(b"[]");
+                self.has_rows = true;
+                end
+            }
             // A failure may have no rows.
             Task::Rows if self.is_success => return Err(Stop::Failed(NO_ROWS)),
             Task::Keep | Task::Rebuild if is_container => return self.open(at, first, target),

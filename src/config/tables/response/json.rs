@@ -17,7 +17,8 @@ pub(super) struct Marks {
 }
 
 /// What stands beside rows, which documents that are rows do not have.
-const BESIDE_ROWS: [&str; 6] = ["also", "keep", "columns_arrays", "cursors", "links", "success"];
+const BESIDE_ROWS: [&str; 7] =
+    ["rows_optional", "also", "keep", "columns_arrays", "cursors", "links", "success"];
 
 pub(super) fn read(
     reader: &mut Reader<'_>,
@@ -46,13 +47,30 @@ pub(super) fn read(
     let cursors = cursors(reader, fields, &mut places);
     let links = places.list(reader, fields, "links", Pointer::parse);
     let success = places.success(reader, fields, Pointer::parse);
+    let rows_optional = fields.read("rows_optional", |item| reader.boolean(item)).unwrap_or(false);
+    if let Some(item) =
+        fields.get("rows_optional").filter(|_| rows_optional && fields.get("success").is_none())
+    {
+        reader.error(item, "needs `success`: without it a failure looks like an answer without rows");
+    }
     places.check(reader);
     let marks = Marks {
         cursors: cursors.iter().map(|cursor| cursor.mark).collect(),
         links: fields.get("links").filter(|_| !links.is_empty()).map(|item| reader.at(item)),
     };
     let cursors = cursors.into_iter().map(|cursor| cursor.value).collect();
-    let dialect = JsonDialect { documents, rows, row, also, keep, columns_arrays, cursors, links, success };
+    let dialect = JsonDialect {
+        documents,
+        rows,
+        rows_optional,
+        row,
+        also,
+        keep,
+        columns_arrays,
+        cursors,
+        links,
+        success,
+    };
     (dialect, marks)
 }
 

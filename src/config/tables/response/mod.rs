@@ -49,7 +49,7 @@ type Limited = (&'static [&'static str], &'static [Format], &'static str);
 const LIMITED: [Limited; 4] = [
     (&["rows", "also", "keep", "success"], &[Format::Json, Format::Ndjson, Format::Xml],
         "is for json, ndjson and xml answers only"),
-    (&["row", "header", "name_key", "value_key", "columns_arrays", "cursors", "links"], &[Format::Json, Format::Ndjson],
+    (&["rows_optional", "row", "header", "name_key", "value_key", "columns_arrays", "cursors", "links"], &[Format::Json, Format::Ndjson],
         "is for json and ndjson answers only"),
     (&["delimiter"], &[Format::Csv], "is for csv answers only"),
     (&["scope_column", "on_foreign_row", "total_rows"], &[Format::Json, Format::Ndjson, Format::Csv, Format::Xml],

@@ -326,3 +326,36 @@ fn cursors_are_sealed_and_links_are_the_gates_own() {
         assert_eq!(run(&same, [text.as_bytes()]).is_ok(), passes);
     }
 }
+
+#[test]
+fn rows_may_be_optional_where_success_is_told() {
+    let mut json = succeeding(objects("/rows"), false);
+    json.rows_optional = true;
+    let mut arrays = json.clone();
+    arrays.row = RowForm::Array { header: at("/columns") };
+    #[rustfmt::skip]
+    let cases = [
+        (r#"{"m":{"ok":true},"rows":null}"#, r#"{"rows":[]}"#, "[]", "a\r\n"),
+        (r#"{"rows":null,"m":{"ok":true}}"#, r#"{"rows":[]}"#, "[]", "a\r\n"),
+        (r#"{"m":{"ok":true}}"#,             "{}",             "[]", "a\r\n"),
+        (r#"{"m":{"ok":false},"rows":null}"#, REFUSED, REFUSED, REFUSED),
+        (r#"{"rows":null,"m":{"ok":false}}"#, REFUSED, REFUSED, REFUSED),
+        (r#"{"rows":null}"#,                 REFUSED, REFUSED, REFUSED),
+        ("{}",                               REFUSED, REFUSED, REFUSED),
+        (r#"{"m":{"ok":true},"rows":{}}"#,   INVALID, INVALID, INVALID),
+        (r#"{"m":{"ok":true},"rows":nul}"#,  INVALID, INVALID, INVALID),
+        ("null",                             REFUSED, REFUSED, REFUSED),
+    ];
+    for json in [json, arrays] {
+        for (text, same, bare, csv) in cases {
+            check(&shaped(json.clone(), Same, Json, "a"), text, same);
+            check(&shaped(json.clone(), Bare, Json, "a"), text, bare);
+            check(&shaped(json.clone(), Same, Csv, "a"), text, csv);
+        }
+    }
+    check(
+        &shaped(succeeding(objects("/rows"), false), Same, Json, "a"),
+        r#"{"m":{"ok":true},"rows":null}"#,
+        INVALID,
+    );
+}
