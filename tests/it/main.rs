@@ -28,6 +28,7 @@ mod influxdb;
 mod leaks;
 mod lifecycle;
 mod metrics;
+mod paging;
 mod reload;
 mod rewrite;
 mod self_test;
