@@ -228,9 +228,13 @@ impl Cut {
     ) -> Result<Prefetched, BackendError> {
         let mut held_back = Vec::new();
         loop {
-            let next = std::future::poll_fn(|cx| self.poll_plain(cx)).await;
-            record.found(&self.filter);
-            match next.inspect_err(|_| record.filtered(&self.filter))? {
+            let next = std::future::poll_fn(|cx| {
+                let next = self.poll_plain(cx);
+                // At every pause: the client may leave in it.
+                record.found(&self.filter);
+                next
+            });
+            match next.await.inspect_err(|_| record.filtered(&self.filter))? {
                 None => {
                     record.filtered_whole(&self.filter);
                     return Ok(Prefetched::Whole(held_back.into()));

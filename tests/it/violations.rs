@@ -1,6 +1,8 @@
 //! Backends that do not keep to their dialect: seen in the metrics, the access line and the log, by name and never by cell.
 
-use crate::harness::{Config, End, Gate, Metrics, ROW, RecordingBackend, Reply, Request, eventually};
+use crate::harness::{
+    Config, End, Gate, LEADS, Metrics, ROW, RecordingBackend, Reply, Request, affiliate, eventually,
+};
 use serde_json::Value;
 
 /// As many whole rows as are more than what is held back.
@@ -137,4 +139,35 @@ fn a_report_without_foreign_rows_says_so() {
     gate.wait_for_metric("requests_total{report=\"leads\",outcome=\"ok\"}", 1.0);
     let metrics = gate.metrics();
     assert!(metrics.names().contains(&"reportgate_foreign_rows_total{report=\"leads\"}"), "{}", metrics.text);
+}
+
+#[test]
+fn what_was_found_before_a_client_left_without_an_answer_is_counted() {
+    let backend = RecordingBackend::json("");
+    let leads = LEADS.replace(
+        "rows = \"/rows\"",
+        "rows = \"/rows\"\nscope_column = \"affiliate_id\"\non_foreign_row = \"drop\"",
+    );
+    let holder = affiliate("acme", "role = \"standard\"\nscope = [\"1001\"]");
+    let gate = Gate::start(&Config::empty(&backend).with(&leads).with(&holder));
+    let (sent, waits) = std::sync::mpsc::channel::<()>();
+    backend.behave(move |_, reply| {
+        reply.chunked("application/json");
+        reply.chunk(r#"{"rows":[{"country":"DE","affiliate_id":"1001"}"#);
+        for _ in 0..3 {
+            reply.chunk(r#",{"email":"s3cr3t","affiliate_id":"1002"}"#);
+        }
+        sent.send(()).unwrap();
+        reply.stall();
+    });
+    let mut client = gate.client();
+    client.send(&Request::get("/leads").of("acme").bytes());
+    waits.recv().unwrap();
+    // The one worker comes to what the backend sent before it comes to these.
+    (0..5).for_each(|_| assert_eq!(gate.get("acme", "/nowhere").status, 404));
+    socket2::SockRef::from(client.stream()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(client);
+    let line = gate.line_with_code(0, "client_gone");
+    assert_eq!((&line["status"], &line["columns_removed"]), (&499.into(), &1.into()), "{line}");
+    gate.wait_for_metric("foreign_rows_total{report=\"leads\"}", 3.0);
 }
