@@ -336,8 +336,10 @@ impl Cut {
     fn ended(&mut self) -> Result<Bytes, BackendError> {
         let ending = match &self.decoder {
             None => self.ending,
-            // The coding tells its end, however the connection does.
-            Some(decoder) => decoder.finish().map(|()| Ending::Framed).map_err(BackendError::Filter)?,
+            Some(decoder) => {
+                decoder.finish().map_err(BackendError::Filter)?;
+                if decoder.tells_end() { Ending::Framed } else { self.ending }
+            }
         };
         let mut leaves = Vec::new();
         self.filter.finish(ending, &mut leaves).map_err(BackendError::Filter)?;

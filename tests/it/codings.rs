@@ -198,24 +198,38 @@ fn damage_after_the_first_rows_is_a_broken_transfer() {
     }
 }
 
-/// A coding tells the end of a body that only the end of its connection tells.
+/// Where only the end of the connection tells that of the body, a line may be cut short; gzip and zstd do not tell
+/// either: between two of their parts nothing shows that others are missing.
 #[test]
-fn a_coded_csv_may_end_within_its_last_line() {
+fn a_csv_ends_within_its_last_line_only_where_something_tells_its_end() {
     let backend = RecordingBackend::json(ROW);
     let gate = gate_with(&backend, "format = \"csv\"");
-    let text = "email,created_at,country,commission\ns3cr3t,1,DE,2\ns3cr3t,3,FR,4";
-    let plain = answer(&gate, &backend, "identity", text.as_bytes(), Told::Close);
-    assert_eq!(plain.code(), "backend_response_invalid");
-    for (coding, body) in
-        [("gzip", gzip(text)), ("deflate", zlib(text)), ("br", brotli(text)), ("zstd", zstd(text))]
-    {
+    let text = "email,created_at,country,commission\ns3cr3t,1,DE,2\ns3cr3t,3,FR,45";
+    let cut = |by: usize| &text[..text.len() - by];
+    #[rustfmt::skip]
+    let cases = [
+        // coding     body            told by the coding
+        ("identity",  text.into(),    false),
+        ("gzip",      gzip(text),     false),
+        ("zstd",      zstd(text),     false),
+        ("deflate",   zlib(text),     true),
+        ("br",        brotli(text),   true),
+        // Of two parts the first, which ends within a number.
+        ("gzip",      gzip(cut(1)),   false),
+        ("zstd",      zstd(cut(1)),   false),
+    ];
+    for (coding, body, is_told) in cases {
+        for end in [Told::Length, Told::Chunks(20), Told::Close] {
+            let answer = answer(&gate, &backend, coding, &body, end);
+            let passes = is_told || !matches!(end, Told::Close);
+            assert_eq!(answer.is_success(), passes, "{coding}, {end:?}: {}", answer.text());
+        }
+    }
+    for (coding, body) in [("gzip", gzip(format!("{text}\n"))), ("zstd", zstd(format!("{text}\n")))] {
         let answer = answer(&gate, &backend, coding, &body, Told::Close);
         assert!(answer.is_success(), "{coding}: {}", answer.text());
-        assert_eq!(
-            answer.text().lines().collect::<Vec<_>>(),
-            ["created_at,country,commission", "1,DE,2", "3,FR,4"],
-            "{coding}"
-        );
+        let lines = answer.text();
+        assert_eq!(lines.lines().collect::<Vec<_>>(), ["created_at,country,commission", "1,DE,2", "3,FR,45"]);
     }
 }
 

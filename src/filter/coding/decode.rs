@@ -120,6 +120,16 @@ impl Decoder {
     pub fn finish(&self) -> Result<(), FilterError> {
         if self.ended { Ok(()) } else { Err(CUT_SHORT) }
     }
+
+    /// Whether the coding tells the end of a body, however the connection does: where a body may have
+    /// several parts, one that was cut between two of them looks whole.
+    #[must_use]
+    pub fn tells_end(&self) -> bool {
+        match self.codec {
+            Codec::Deflate(_) | Codec::Inflate(_) | Codec::Brotli(_) => true,
+            Codec::Gzip(_) | Codec::Zstd(_) => false,
+        }
+    }
 }
 
 impl Codec {
