@@ -243,11 +243,12 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "26:38: names no value, so every answer would be a failure",
         "27:9: `also` and `rows` stand at one place, or one inside the other",
     ]),
-    ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nheader = \"columns\"\nshape = \"bare\"\npass_headers = { request = [\"Cookie\"], response = [\"set-cookie\", \"connection\"] }\ndelimiter = \";\"", &[
+    ("rows = \"/rows\"", "rows = \"/rows\"\nrow = \"array\"\nheader = \"columns\"\nshape = \"bare\"\npass_headers = { request = [\"Cookie\"], response = [\"set-cookie\", \"connection\", \"Refresh\"] }\ndelimiter = \";\"", &[
         "26:10: `columns`: expected \"first\" or a JSON Pointer such as /columns",
         "28:29: `Cookie`: this header never reaches the backend",
         "28:52: `set-cookie`: this header never reaches the client as the backend sends it",
         "28:66: `connection`: this header frames the message or is set by the gate itself",
+        "28:80: `Refresh`: this header never reaches the client as the backend sends it",
         "29:13: `delimiter` is for csv answers only",
     ]),
     ("[employees.jane]", "[reports.two]\npermission = \"get_leads_report\"\npath = \"/api/v1/reports/leads\"\ncolumns = { a = {} }\nrequest.scope = \"public\"\n[employees.jane]", &[

@@ -54,6 +54,7 @@ fn response_header(text: &str) -> Result<HeaderName, &'static str> {
         "accept-ranges",
         "content-location",
         "link",
+        "refresh",
     ];
     if never.contains(&name.as_str()) {
         return Err("this header never reaches the client as the backend sends it");
