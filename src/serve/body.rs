@@ -14,7 +14,7 @@ use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep};
 
@@ -27,7 +27,8 @@ const WORTH_COMPRESSING: usize = 1 << 10;
 /// So much is compressed before a client can read it, in plain bytes; less when the backend makes us wait.
 const FLUSHED_AFTER: usize = 16 << 10;
 
-/// How many blocks are decoded before others get their turn: a megabyte may come of one piece.
+/// How many blocks are decoded before others get their turn, however little of them leaves: a hundred megabytes may
+/// come of one piece.
 const BLOCKS_A_TURN: usize = 32;
 
 /// The body of an answer of the gate.
@@ -180,6 +181,8 @@ pub(super) struct Cut {
     decoder: Option<Decoder>,
     /// What arrived and is not decoded.
     coded: Bytes,
+    /// How many blocks were decoded in this turn.
+    blocks: usize,
     filter: Filter,
     /// For an answer that leaves compressed.
     compression: Option<Compression>,
@@ -213,6 +216,7 @@ impl Cut {
             ending,
             decoder,
             coded: Bytes::new(),
+            blocks: 0,
             filter,
             compression: None,
             lease: Some(lease),
@@ -273,14 +277,14 @@ impl Cut {
 
     /// The next bytes that passed the filter, never empty; `None` after the last.
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
-        let mut blocks = 0;
         while let Some(lease) = &self.lease {
             let leaves = if self.decoder.as_ref().is_some_and(|decoder| decoder.can_step(&self.coded)) {
-                if blocks == BLOCKS_A_TURN {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                if self.blocks == BLOCKS_A_TURN {
+                    self.blocks = 0;
+                    // Woken once sockets were looked after, too: a plain wake would come before that, many times over.
+                    ready!(pin!(tokio::task::yield_now()).poll(cx));
                 }
-                blocks += 1;
+                self.blocks += 1;
                 self.decoded()?
             } else {
                 let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {

@@ -350,3 +350,30 @@ fn heads_say_what_leaves() {
         assert_eq!(refused.json()["available"].as_array().unwrap().len(), 1, "{response}");
     }
 }
+
+#[test]
+fn a_dense_answer_lets_others_have_their_turn() {
+    let backend = RecordingBackend::json(ROW);
+    let hidden = format!(",{{\"email\":\"{}\"}}", "x".repeat(30 << 10));
+    let bomb = Arc::<[u8]>::from(bomb("{\"rows\":[{}", &hidden, 900));
+    for compress in ["", "compress = [\"gzip\"]"] {
+        let gate = gate_with(
+            &backend,
+            &format!("format = \"json\"\nrows = \"/rows\"\nmax_ratio = 1000000\n{compress}"),
+        );
+        let (sent, is_sent) = std::sync::mpsc::channel();
+        let bomb = Arc::clone(&bomb);
+        backend.behave(move |_, reply| {
+            send(reply, "gzip", &bomb, Told::Length);
+            sent.send(()).unwrap();
+        });
+        let mut slow = gate.client();
+        slow.send(&Request::get("/leads").of("acme").header("Accept-Encoding", "gzip").bytes());
+        is_sent.recv().unwrap();
+        // The one worker has much to do for the answer above, whatever little of it leaves.
+        (0..20).for_each(|_| assert_eq!(gate.get("acme", "/nowhere").status, 404));
+        slow.stream().set_nonblocking(true).unwrap();
+        let answer = slow.stream().peek(&mut [0]);
+        assert!(answer.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "{compress}");
+    }
+}
