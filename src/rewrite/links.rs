@@ -15,10 +15,14 @@ use crate::domain::time::Timestamp;
 use crate::policy::{Report, TokenPlace};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 /// How long a link may become, in bytes: about what proxies and clients let pass.
 const MAX_LINK: usize = 8_000;
+
+/// How long a backend's link may be, in bytes; much of it stays behind.
+const MAX_BACKEND_LINK: usize = 64 << 10;
 
 /// How many pairs a link may have.
 const MAX_PAIRS: usize = 1_000;
@@ -26,7 +30,6 @@ const MAX_PAIRS: usize = 1_000;
 type Values = Vec<Option<Cow<'static, str>>>;
 
 /// Rewrites the links in the answer to one request.
-#[derive(Debug)]
 pub(super) struct Links {
     report: Arc<Report>,
     /// The columns that the holder may sort and filter by.
@@ -45,7 +48,7 @@ pub(super) struct Links {
 }
 
 /// What tells one page from another, under the backend's names and by their place in the dialect.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Page {
     /// Sent or by default.
     parameters: Values,
@@ -88,6 +91,13 @@ struct Asked {
     page: Page,
 }
 
+impl fmt::Debug for Links {
+    /// Neither what the client sent nor what its cursor holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Links({})", self.report.name)
+    }
+}
+
 impl Links {
     /// Nothing for reports without links. `path_and_query` is what the backend is asked.
     pub(super) fn new(contents: &Contents<'_>, path_and_query: &str, now: Timestamp) -> Option<Self> {
@@ -126,6 +136,9 @@ impl Links {
 
     /// The gate's own link; `None` when there is none that would work and lead to another page.
     pub(super) fn link(&self, backend: &str, seals: Option<&Seals>) -> Option<String> {
+        if backend.len() > MAX_BACKEND_LINK {
+            return None;
+        }
         let Asked { parameters, sorted_by, mut page } = self.read(own_query(backend, &self.backend_path)?)?;
         let dialect = &self.report.request;
         page.parameters = owned(&parameters::resolve(dialect, &parameters, self.now).ok()?);

@@ -147,6 +147,20 @@ fn endless_links_are_dropped() {
     assert_eq!(link(&policy, "ib", "", &format!("?q={}", "a".repeat(8_000))), None);
     assert_eq!(link(&policy, "ib", "", &format!("?q=a&{}", "x&".repeat(1_000))), None);
     assert_eq!(link(&policy, "ib", "", &format!("?_next={}", "a".repeat(8_000))), None);
+    // What stays behind counts, too.
+    assert!(link(&policy, "ib", "", &format!("?q=a&x={}", "a".repeat((64 << 10) - 7))).is_some());
+    assert_eq!(link(&policy, "ib", "", &format!("?q=a&x={}", "a".repeat((64 << 10) - 6))), None);
+}
+
+#[test]
+fn what_a_cursor_holds_is_not_printed_for_debugging() {
+    let policy = policy();
+    let first = rewritten(&policy, "ib", "", None).unwrap();
+    let sealed = first.answer().terms.paging.as_ref().unwrap().seal(0, "\"HUSH\"");
+    let next = rewritten(&policy, "ib", &format!("_next={sealed}"), None).unwrap();
+    assert!(next.path_and_query().contains("_next=HUSH"), "{}", next.path_and_query());
+    let shown = format!("{next:?} {:?}", next.answer());
+    assert!(!shown.contains("HUSH"), "{shown}");
 }
 
 #[test]
