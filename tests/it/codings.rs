@@ -205,7 +205,7 @@ fn a_csv_ends_within_its_last_line_only_where_something_tells_its_end() {
     let backend = RecordingBackend::json(ROW);
     let gate = gate_with(&backend, "format = \"csv\"");
     let text = "email,created_at,country,commission\ns3cr3t,1,DE,2\ns3cr3t,3,FR,45";
-    let cut = |by: usize| &text[..text.len() - by];
+    let within_a_number = text.strip_suffix('5').unwrap();
     #[rustfmt::skip]
     let cases = [
         // coding     body            told by the coding
@@ -215,8 +215,8 @@ fn a_csv_ends_within_its_last_line_only_where_something_tells_its_end() {
         ("deflate",   zlib(text),     true),
         ("br",        brotli(text),   true),
         // Of two parts the first, which ends within a number.
-        ("gzip",      gzip(cut(1)),   false),
-        ("zstd",      zstd(cut(1)),   false),
+        ("gzip",      gzip(within_a_number), false),
+        ("zstd",      zstd(within_a_number), false),
     ];
     for (coding, body, is_told) in cases {
         for end in [Told::Length, Told::Chunks(20), Told::Close] {

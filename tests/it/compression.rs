@@ -164,6 +164,30 @@ fn rows_are_seen_as_they_come_and_breaks_as_breaks() {
 }
 
 #[test]
+fn clients_without_chunks_see_a_break_as_a_reset() {
+    let backend = RecordingBackend::json("");
+    let gate = gate_with(&backend, &format!("{JSON}\ncompress = [\"gzip\", \"br\", \"zstd\"]"));
+    for coding in ["gzip", "br", "zstd", "identity"] {
+        for (last, end) in [("]}", End::Complete), ("{]", End::Broken)] {
+            backend.behave(move |_, reply| {
+                reply.chunked("application/json");
+                reply.chunk(r#"{"rows":[{"country":"DE"}"#);
+                let rows: String = (0..1_000).map(|n| format!(",{{\"country\":{n}}}")).collect();
+                (0..10).for_each(|_| reply.chunk(&rows));
+                reply.chunk(last);
+                reply.chunk("");
+            });
+            let mut client = gate.client();
+            let request = Request::get("/leads").of("acme").http10().header("Accept-Encoding", coding);
+            client.send(&request.bytes());
+            let answer = client.stream_answer("GET", |_| {}).expect("an answer");
+            assert_eq!((answer.status, answer.end), (200, end), "{coding} {last}");
+            assert_eq!(answer.header("content-encoding").is_none(), coding == "identity");
+        }
+    }
+}
+
+#[test]
 fn opaque_answers_lose_their_etag_with_their_bytes() {
     let body = "%PDF s0me text ".repeat(500);
     let expected = body.clone();
