@@ -73,7 +73,7 @@ pub struct Facts {
     pub report: Option<ReportName>,
 }
 
-/// Who asks; only from [`identify_holder`] and [`assume_holder`].
+/// Who asks; only from [`identify_holder`], [`assume_holder`] and [`assume_holder_anywhere`].
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'p> {
     principal: &'p Principal,
@@ -238,4 +238,19 @@ pub fn assume_holder<'p>(
     let client = identify::identify(head, &policy.settings)?;
     facts.client = Some(client.ip());
     authenticate::assume(policy, id, client, facts)
+}
+
+/// The holder named `id`, without a token and from wherever: for an operator who looks at what it would get.
+///
+/// # Errors
+/// As [`assume_holder`], but never `ip_not_allowed`.
+pub fn assume_holder_anywhere<'p>(
+    policy: &'p Policy,
+    id: &PrincipalId,
+    head: &Head<'_>,
+    facts: &mut Facts,
+) -> Result<Holder<'p>, Denial> {
+    let client = identify::identify(head, &policy.settings)?;
+    facts.client = Some(client.ip());
+    authenticate::assume_anywhere(policy, id, client, facts)
 }
