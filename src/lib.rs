@@ -22,7 +22,7 @@
 //! The types make the order compulsory: a `Holder` comes only from identifying, a `Permit`
 //! only from authorising a holder, a `BackendRequest` only from rewriting under a permit, and
 //! the backend takes nothing else. `decide` and `rewrite` are pure, so that a `[[test]]` of
-//! the config runs through the very code that serves.
+//! the config, and a request that is explained, run through the very code that serves.
 //!
 //! # The house
 //!
@@ -38,7 +38,7 @@
 //! | 3 | [`config`] | from files to a policy, every problem in one report | sockets, requests |
 //! | 3 | [`decide`] | may it pass? | `async`, clock, locks, files, metrics, logs, `config` |
 //! | 4 | [`rewrite`] | what goes to the backend | likewise |
-//! | 5 | [`load`] | the one load path: config, then its tests | sockets |
+//! | 5 | [`load`] | the one load path: config, then its tests; written requests | sockets |
 //! | 6 | [`serve`] | sockets, time, counting | rules |
 //! | 6 | [`reload`] | watching, loading, publishing | requests |
 //! | 6 | [`manage`] | changes by command: checked, atomic, audited | sockets, requests |

@@ -1,46 +1,138 @@
-//! Puts a case as a request, and asks the rooms that decide and rewrite.
+//! Puts a written request to the rooms that decide and rewrite.
 //!
-//! Expiry, lockout and rate are skipped: a case names a principal and presents no token.
+//! Lockout and rate are skipped: nothing was sent. What was seen on the way is kept, so that a refusal can be
+//! explained as fully as an allowance.
 
 use crate::config::Case;
-use crate::decide::{self, BodyRule, Denial, Facts, Head};
+use crate::decide::{self, BodyRule, Denial, Facts, Head, Holder, Permit};
 use crate::domain::code::Code;
+use crate::domain::encode;
+use crate::domain::names::PrincipalId;
 use crate::domain::time::Timestamp;
-use crate::policy::{Grant, GrantKey, Grants, Policy, Report, SealKey};
+use crate::policy::{Grant, GrantKey, Grants, Policy, Report, SealKey, TokenPlace};
 use crate::rewrite::{self, BackendRequest};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Method, Request};
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What would go to the backend, or why nothing would.
-pub(super) fn ask(policy: &Policy, case: &Case, now: Timestamp) -> Result<BackendRequest, Denial> {
-    let request = written(case, policy)?;
-    decide::check_framing(&request, policy)?;
-    let head = Head {
-        method: &request.method,
-        path: request.uri.path(),
-        query: request.uri.query(),
-        headers: &request.headers,
-        peer: case.from,
-        request_id: "test",
-    };
-    let mut facts = Facts::default();
-    let holder = decide::assume_holder(policy, &case.principal, &head, &mut facts)?;
-    let permit = decide::authorize(policy, &head, holder, &mut facts)?;
-    check_body(permit.body_rule(), &case.body)?;
-    // No case reads an answer: any key does.
-    let seal_key = SealKey::new(&[0; SealKey::MIN_BYTES]);
-    rewrite::rewrite(&permit, &head, &case.body, now, &Compiled, seal_key.as_ref())
+/// A request that somebody wrote down.
+#[derive(Debug, Clone)]
+pub struct WrittenRequest<'a> {
+    /// Who asks.
+    pub asks: Asks<'a>,
+    /// From where; the peer of the connection.
+    pub from: IpAddr,
+    /// The method.
+    pub method: &'a Method,
+    /// Path and query, as sent.
+    pub target: &'a str,
+    /// Its headers; `Host` and `Content-Length` are added when they are missing.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    /// Its body.
+    pub body: &'a [u8],
+    /// What stands for the gate's own id of the request.
+    pub request_id: &'a str,
 }
 
-/// The request of a case, with the `Host` and `Content-Length` that a client would send.
-fn written(case: &Case, policy: &Policy) -> Result<Parts, Denial> {
-    let request = Request::builder().method(case.method.clone()).uri(&case.target).body(());
+impl<'a> From<&'a Case> for WrittenRequest<'a> {
+    fn from(case: &'a Case) -> Self {
+        Self {
+            asks: Asks::Holder(&case.principal),
+            from: case.from,
+            method: &case.method,
+            target: &case.target,
+            headers: &case.headers,
+            body: &case.body,
+            request_id: "test",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub enum Asks<'a> {
+    /// Whoever holds this token; it is put where the config reads tokens first.
+    Token(&'a str),
+    /// This one, without a token: its expiry and its own limits do not count.
+    Holder(&'a PrincipalId),
+    /// This one, whatever its whitelist.
+    HolderAnywhere(&'a PrincipalId),
+}
+
+impl fmt::Debug for Asks<'_> {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token) => write!(f, "Token(<{} bytes>)", token.len()),
+            Self::Holder(id) => write!(f, "Holder({id})"),
+            Self::HolderAnywhere(id) => write!(f, "HolderAnywhere({id})"),
+        }
+    }
+}
+
+/// What was found on the way, as far as the request got.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'p> {
+    /// The head as it was decided on.
+    pub(super) head: Option<Parts>,
+    pub(super) facts: Facts,
+    pub(super) holder: Option<Holder<'p>>,
+    pub(super) permit: Option<Permit<'p>>,
+}
+
+/// What would go to the backend, or why nothing would.
+///
+/// # Errors
+/// As `decide` and `rewrite` refuse.
+pub fn ask(policy: &Policy, request: &WrittenRequest<'_>, now: Timestamp) -> Result<BackendRequest, Denial> {
+    ask_seeing(policy, request, now, &mut Seen::default())
+}
+
+/// [`ask`], and what was seen on the way.
+pub(super) fn ask_seeing<'p>(
+    policy: &'p Policy,
+    request: &WrittenRequest<'_>,
+    now: Timestamp,
+    seen: &mut Seen<'p>,
+) -> Result<BackendRequest, Denial> {
+    let head = seen.head.insert(head(request, policy)?);
+    decide::check_framing(head, policy)?;
+    let head = Head {
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query(),
+        headers: &head.headers,
+        peer: request.from,
+        request_id: request.request_id,
+    };
+    let holder = match request.asks {
+        Asks::Token(_) => decide::identify_holder(policy, &head, now, &mut seen.facts),
+        Asks::Holder(id) => decide::assume_holder(policy, id, &head, &mut seen.facts),
+        Asks::HolderAnywhere(id) => decide::assume_holder_anywhere(policy, id, &head, &mut seen.facts),
+    }?;
+    seen.holder = Some(holder);
+    let permit = decide::authorize(policy, &head, holder, &mut seen.facts)?;
+    seen.permit = Some(permit);
+    check_body(permit.body_rule(), request.body)?;
+    // Without a configured key no cursor can be opened here: that of a running gate is its own.
+    let seal_key = SealKey::new(&[0; SealKey::MIN_BYTES]);
+    rewrite::rewrite(&permit, &head, request.body, now, &Compiled, seal_key.as_ref())
+}
+
+/// The head of a request, with the `Host` and `Content-Length` that a client would send, and its token.
+fn head(written: &WrittenRequest<'_>, policy: &Policy) -> Result<Parts, Denial> {
+    let (mut target, mut token) = (written.target.to_owned(), None);
+    if let Asks::Token(secret) = written.asks {
+        token = header_of(secret, policy, &mut target)?;
+    }
+    let request = Request::builder().method(written.method.clone()).uri(&target).body(());
     let malformed = |_| Denial::new(Code::RequestMalformed, "the request target cannot be read");
     let (mut request, ()) = request.map_err(malformed)?.into_parts();
-    for (name, value) in &case.headers {
-        request.headers.append(name, value.clone());
+    for (name, value) in written.headers.iter().cloned().chain(token) {
+        request.headers.append(name, value);
     }
     if !request.headers.contains_key(HOST) {
         let own = policy.settings.listen.first();
@@ -48,10 +140,33 @@ fn written(case: &Case, policy: &Policy) -> Result<Parts, Denial> {
         request.headers.insert(HOST, own.unwrap_or(HeaderValue::from_static("localhost")));
     }
     let framed = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers.contains_key(name));
-    if !case.body.is_empty() && !framed {
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(case.body.len()));
+    if !written.body.is_empty() && !framed {
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(written.body.len()));
     }
     Ok(request)
+}
+
+/// The header that a token stands in; or none, and the token put into the target.
+fn header_of(
+    token: &str,
+    policy: &Policy,
+    target: &mut String,
+) -> Result<Option<(HeaderName, HeaderValue)>, Denial> {
+    let value = |text: String| {
+        let value = HeaderValue::try_from(text);
+        value.map_err(|_| Denial::unauthorized(Code::TokenMalformed, "the token holds a control character"))
+    };
+    Ok(match policy.settings.token_in.first() {
+        None | Some(TokenPlace::Bearer) => Some((AUTHORIZATION, value(format!("Bearer {token}"))?)),
+        Some(TokenPlace::Header(name)) => Some((name.clone(), value(token.to_owned())?)),
+        Some(TokenPlace::Query(name)) => {
+            if !target.contains('?') {
+                target.push('?');
+            }
+            encode::push_pair(target, name, token);
+            None
+        }
+    })
 }
 
 fn check_body(rule: BodyRule, body: &[u8]) -> Result<(), Denial> {
@@ -66,7 +181,7 @@ fn check_body(rule: BodyRule, body: &[u8]) -> Result<(), Denial> {
     }
 }
 
-/// Compiles every grant anew: a case asks once.
+/// Compiles every grant anew: a written request asks once.
 struct Compiled;
 
 impl Grants for Compiled {
@@ -90,5 +205,10 @@ mod tests {
         for (rule, body, expected) in cases {
             assert_eq!(check_body(rule, body).err().map(|denial| denial.code), expected, "{rule:?} {body:?}");
         }
+    }
+
+    #[test]
+    fn tokens_are_not_printed() {
+        assert_eq!(format!("{:?}", Asks::Token("s3cr3t")), "Token(<6 bytes>)");
     }
 }

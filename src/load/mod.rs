@@ -1,16 +1,25 @@
 //! One load path for start, reload and `check`: the config, then its `[[test]]` cases.
 //!
 //! Floor 5. A config is accepted when it has no problem and none of its cases refuses it.
-//! The cases run through `decide` and `rewrite`, the code that requests run through.
+//! The cases run through `decide` and `rewrite`, the code that requests run through; so does a request that somebody
+//! writes down, to have it explained.
 
 mod ask;
 mod compare;
+mod compose;
+mod explain;
 mod json;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod told;
 
 pub(crate) use told::told;
+
+pub use ask::{Asks, WrittenRequest, ask};
+pub use compose::{ClientRequest, Incomplete, compose, examples};
+pub use explain::{Decision, Explanation, Step, explain};
+pub use shown::ShownRequest;
 
 use crate::config::{Case, Drafts, Loaded, Rejected, Report, Sources};
 use crate::decide::Denial;
@@ -84,7 +93,7 @@ pub fn load_drafts(path: &Path, now: Timestamp, drafts: &Drafts) -> Result<Accep
 }
 
 fn run(policy: &Policy, case: &Case, now: Timestamp) -> Verdict {
-    let found = ask::ask(policy, case, now);
+    let found = ask(policy, &case.into(), now);
     judge(case.refusal, found, |request| compare::differences(case, &request, policy))
 }
 

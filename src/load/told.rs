@@ -14,7 +14,7 @@ use crate::policy::Policy;
 /// # Errors
 /// When nothing would be sent.
 pub(crate) fn told(policy: &Policy, case: &Case, now: Timestamp) -> Result<Case, Denial> {
-    let request = ask::ask(policy, case, now)?;
+    let request = ask::ask(policy, &case.into(), now)?;
     let (path, query) = request.path_and_query().split_once('?').unwrap_or((request.path_and_query(), ""));
     let pairs = |stated: &[(String, Vec<String>)], encoded: &[u8]| {
         let sent = decoded(encoded);
