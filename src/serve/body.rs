@@ -251,6 +251,16 @@ impl Cut {
         }
     }
 
+    /// How the answer is cut, and what was found so far.
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The next bytes that leave, never empty; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BackendError> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
     /// The next bytes that leave, never empty; `None` after the last.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
         loop {
