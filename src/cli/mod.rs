@@ -9,15 +9,18 @@ mod columns;
 mod confirm;
 mod demo;
 mod edit;
+mod explain;
 mod failure;
 mod healthcheck;
 mod help;
 mod ip;
 mod permission;
+mod preview;
 mod principal;
 mod role;
 mod schema;
 mod serve;
+mod snippet;
 mod status;
 mod table;
 mod token;
@@ -62,6 +65,12 @@ enum Command {
     /// Columns that an affiliate or employee sees: show, set, reset
     #[command(subcommand)]
     Columns(columns::Command),
+    /// Why a request would pass, or not: every check, and what the backend would get. Exit 1 when it is refused
+    Explain(explain::Options),
+    /// What an affiliate or employee gets of a report, and which columns are hidden from it or cut
+    Preview(preview::Options),
+    /// A ready request for a report: curl, Python, PHP, Node, PowerShell, Excel
+    Snippet(snippet::Options),
     /// Tokens: issue, list, extend, rotate, revoke, import
     #[command(subcommand)]
     Token(token::Command),
@@ -123,6 +132,9 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Permission(command) => permission::run(&config, command),
         Command::Ip(command) => ip::run(&config, command),
         Command::Columns(command) => columns::run(&config, command),
+        Command::Explain(options) => explain::run(&config, &options),
+        Command::Preview(options) => preview::run(&config, &options),
+        Command::Snippet(options) => snippet::run(&config, &options),
         Command::Token(command) => token::run(&config, command),
         Command::Role(command) => role::run(&config, command),
         Command::Status(options) => status::run(&config, &options),

@@ -1,7 +1,11 @@
 //! Data as people read it: columns side by side.
 
+use std::borrow::Cow;
+
 /// Rows under headings, each column as wide as its widest cell; the last is not padded. No line has blanks at its end.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let visible = |row: &Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(visible).collect();
     let width = |nth: usize, heading: &str| {
         let cells = rows.iter().filter_map(|row| row.get(nth)).map(|cell| cell.chars().count());
         cells.chain([heading.len()]).max().unwrap_or_default()
@@ -19,9 +23,24 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(head).chain(body).collect()
 }
 
+/// The text on one line, control characters written as escapes: a terminal would obey them.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        let cells = [vec!["a\u{1b}[2J".to_owned(), "b\nc".to_owned()]];
+        assert_eq!(table(&["A", "B"], &cells), "A           B\na\\u{1b}[2J  b\\nc\n");
+    }
 
     #[test]
     fn columns_stand_side_by_side() {

@@ -241,7 +241,7 @@ impl Random {
 }
 
 /// The key on stdin, without the end of its line.
-fn key() -> Result<String, Failure> {
+pub(super) fn key() -> Result<String, Failure> {
     let mut key = String::new();
     let read = io::stdin().lock().take(MAX_KEY).read_to_string(&mut key);
     read.map_err(|error| Failure::because("cannot read the key from stdin", error))?;
