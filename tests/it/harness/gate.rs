@@ -21,6 +21,17 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
+/// Likewise, with this on stdin.
+pub(crate) fn run_with(arguments: &[&str], stdin: &str) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).env_remove("REPORTGATE_CONFIG");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    // A program that has ended does not read.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
 /// A running `reportgate serve`, of which nothing else is known yet.
 pub(crate) struct Program {
     child: Child,

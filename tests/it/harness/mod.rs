@@ -19,7 +19,7 @@ pub(crate) use checks::TO_THE_BACKEND;
 pub(crate) use client::{Answer, Client, End, Request};
 pub(crate) use config::{Config, LEADS, ROW, affiliate, principal, stored, token};
 pub(crate) use cutter::Cutter;
-pub(crate) use gate::{Gate, Program, new_folder, replace, run};
+pub(crate) use gate::{Gate, Program, new_folder, replace, run, run_with};
 pub(crate) use lines::Lines;
 pub(crate) use metrics::Metrics;
 pub(crate) use pairs::{pairs, sorted};
