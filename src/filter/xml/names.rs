@@ -10,7 +10,7 @@ use super::scan::{REPEATED, Scan, Stop, ends_name, name, slice};
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use std::collections::{HashMap, HashSet};
 
-/// How many names that are dropped are remembered, and how long they may be.
+/// How many names that are no columns are remembered, and how long they may be.
 const MAX_STRANGERS: usize = 4096;
 const MAX_STRANGER: usize = 128;
 
@@ -32,6 +32,7 @@ pub(super) struct Names {
     /// The name before that.
     previous: Option<usize>,
     removed: usize,
+    namespaces: usize,
 }
 
 struct Entry {
@@ -85,13 +86,14 @@ impl Names {
         let name = slice(text, at, end);
         let place = match self.find(name) {
             Some(place) => place,
-            None => match find(name) {
-                None if self.removed >= MAX_STRANGERS || name.len() > MAX_STRANGER => {
+            None => {
+                let step = find(name).unwrap_or(Step::DROP);
+                if (step == Step::DROP || step.is_namespace) && !self.has_room_for(name) {
                     self.meet_stranger(name)?;
-                    return Ok((Step::DROP, end));
+                    return Ok((step, end));
                 }
-                step => self.learn(name, step.unwrap_or(Step::DROP)),
-            },
+                self.learn(name, step)
+            }
         };
         if let Some(previous) = self.previous.and_then(|previous| self.entries.get_mut(previous)) {
             previous.follower = place;
@@ -116,6 +118,11 @@ impl Names {
         self.entries.iter().filter(|entry| entry.step == Step::DROP).map(|entry| &*entry.name)
     }
 
+    /// Backends make up the names of namespaces, too.
+    fn has_room_for(&self, name: &[u8]) -> bool {
+        self.removed + self.namespaces < MAX_STRANGERS && name.len() <= MAX_STRANGER
+    }
+
     fn meet_stranger(&mut self, name: &[u8]) -> Scan<()> {
         if self.strangers.len() >= MAX_CELLS {
             return Err(Stop::Failed(TOO_MANY));
@@ -135,6 +142,7 @@ impl Names {
         let place = self.entries.len();
         self.entries.push(Entry { name: name.into(), step, seen_in: 0, follower: place + 1 });
         self.removed += usize::from(step == Step::DROP);
+        self.namespaces += usize::from(step.is_namespace);
         if self.entries.len() > FEW {
             let unindexed = self.index.len();
             for (place, entry) in self.entries.iter().enumerate().skip(unindexed) {
@@ -142,5 +150,29 @@ impl Names {
             }
         }
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_names_are_remembered_than_may_be() {
+        let namespace = Step { is_namespace: true, ..Step::DROP };
+        for (prefix, step, removed) in [("xmlns:n", namespace, 0), ("n", Step::DROP, MAX_STRANGERS)] {
+            let mut names = Names::default();
+            names.begin();
+            let mut read = |text: &str| names.read(text.as_bytes(), 0, |_| Some(step));
+            for n in 0..3 * MAX_STRANGERS {
+                assert_eq!(read(&format!("{prefix}{n}=")), Ok((step, prefix.len() + n.to_string().len())));
+            }
+            assert_eq!(read(&format!("{prefix}7=")), Err(REPEATED), "one of the first");
+            assert_eq!(read(&format!("{prefix}9999=")), Err(REPEATED), "one that was not remembered");
+            names.begin();
+            let long = format!("{prefix}{}=", "x".repeat(MAX_STRANGER));
+            assert!(names.read(long.as_bytes(), 0, |_| Some(step)).is_ok());
+            assert_eq!((names.entries.len(), names.removed()), (MAX_STRANGERS, removed), "{prefix}");
+        }
     }
 }
