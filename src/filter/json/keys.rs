@@ -58,7 +58,10 @@ impl Keys {
         self.object += 1;
         self.expected = 0;
         self.previous = None;
-        self.strangers.clear();
+        if !self.strangers.is_empty() {
+            // A table that grew once would cost as much to clear for every object after.
+            self.strangers = HashSet::new();
+        }
     }
 
     /// Reads the member name at `at`: what is done with the member, and where the name ends.
@@ -178,5 +181,27 @@ impl Keys {
             }
         }
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_of_strangers_costs_the_objects_after_it_nothing() {
+        let mut keys = Keys::default();
+        let mut read = |keys: &mut Keys, name: usize| {
+            let text = format!("\"{}{name}\"", "x".repeat(MAX_STRANGER));
+            assert!(keys.read(text.as_bytes(), 0, |_| None).is_ok());
+        };
+        keys.begin();
+        (0..10_000).for_each(|name| read(&mut keys, name));
+        assert!(keys.strangers.capacity() >= 10_000);
+        for _ in 0..2 {
+            keys.begin();
+            read(&mut keys, 1);
+            assert!(keys.strangers.capacity() < 10, "{}", keys.strangers.capacity());
+        }
     }
 }
