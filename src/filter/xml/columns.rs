@@ -4,7 +4,8 @@
 //! an element or an attribute. A column leaves as deep as it stands: under its catalogue
 //! name's own dots when that has as many parts as the backend's, and otherwise under the whole
 //! name (as it does when a column of the view is named like an element around it). Columns of one
-//! such element leave together, where the first of them stands in the view.
+//! such element leave together, where the first of them stands in the view. Elements of the backend's that do
+//! not leave may declare namespaces for cells inside of them, which take those along.
 
 use super::scan::is_namespace;
 use crate::domain::column::Column;
@@ -33,6 +34,8 @@ impl Step {
 pub(super) struct Leaving {
     pub(super) name: Box<[u8]>,
     pub(super) cell: usize,
+    /// The levels around it that do not leave, innermost first: it takes the namespaces along that they declare.
+    pub(super) left_behind: Box<[usize]>,
 }
 
 /// A piece of the text of a row.
@@ -43,8 +46,8 @@ pub(super) enum Piece {
     /// The opening tag of an element around cells, with those that the row has as attributes.
     Open {
         name: Box<[u8]>,
-        /// The level whose namespaces they may use.
-        level: usize,
+        /// The level that it stands for, whose namespaces those inside may use.
+        level: Option<usize>,
         attributes: Box<[Leaving]>,
     },
     /// Its closing tag.
@@ -92,7 +95,7 @@ impl Columns {
         let columns: Vec<_> = columns.collect();
         let taken: HashSet<_> = columns.iter().map(|column| leaving_path(column)).collect();
         let mut used = HashSet::new();
-        let mut row = Group::default();
+        let mut row = Group { level: Some(0), members: Vec::new() };
         for column in columns {
             let (cell, around) = new.add_cell(&column.response);
             new.view.push(cell);
@@ -111,8 +114,8 @@ impl Columns {
         }
         new.scope = rules.scope.as_deref().map(|name| new.add_cell(name).0);
         new.total = rules.total.as_deref().map(|name| new.add_cell(name).0);
-        new.attributes = row.cells();
-        row.write(&mut new.pieces);
+        new.attributes = row.cells(&[]);
+        row.write(&mut Vec::new(), &mut new.pieces);
         new
     }
 
@@ -182,63 +185,78 @@ fn xml_name(name: &str) -> String {
 }
 
 /// An element of a row as it leaves.
-#[derive(Default)]
 struct Group {
-    /// The level that it stands for.
-    level: usize,
+    /// The level that it stands for, if it stands for one only.
+    level: Option<usize>,
     members: Vec<(String, Member)>,
 }
 
 enum Member {
-    Cell(usize),
+    Cell {
+        cell: usize,
+        /// The levels that the backend has around it, outermost first.
+        around: Vec<usize>,
+    },
     Group(Group),
 }
 
 impl Group {
-    /// Adds a cell under a path; `around` are the levels that its elements stand for, this one first.
+    /// Adds a cell under a path, the backend having `around` around it, the row first.
     fn add(&mut self, path: &[String], cell: usize, around: &[usize]) {
-        let (Some((name, inside)), Some((_, below))) = (path.split_first(), around.split_first()) else {
-            return;
-        };
+        self.add_at(path, 1, cell, around);
+    }
+
+    /// Adds a cell under what is left of its path at that depth.
+    fn add_at(&mut self, path: &[String], depth: usize, cell: usize, around: &[usize]) {
+        let Some((name, inside)) = path.split_first() else { return };
         if inside.is_empty() {
-            self.members.push((name.clone(), Member::Cell(cell)));
+            self.members.push((name.clone(), Member::Cell { cell, around: around.to_vec() }));
             return;
         }
+        let level = around.get(depth).copied();
         for (known, member) in &mut self.members {
             if let Member::Group(group) = member
                 && known == name
             {
-                return group.add(inside, cell, below);
+                group.level = group.level.filter(|own| Some(*own) == level);
+                return group.add_at(inside, depth + 1, cell, around);
             }
         }
-        let level = below.first().copied().unwrap_or_default();
         let mut group = Self { level, members: Vec::new() };
-        group.add(inside, cell, below);
+        group.add_at(inside, depth + 1, cell, around);
         self.members.push((name.clone(), Member::Group(group)));
     }
 
-    /// The cells right inside.
-    fn cells(&self) -> Box<[Leaving]> {
+    /// The cells right inside, `open` being the levels that leave around them.
+    fn cells(&self, open: &[usize]) -> Box<[Leaving]> {
         let leaving = |(name, member): &(String, Member)| match member {
-            Member::Cell(cell) => Some(Leaving { name: name.as_bytes().into(), cell: *cell }),
+            Member::Cell { cell, around } => Some(leaving(name, *cell, around, open)),
             Member::Group(_) => None,
         };
         self.members.iter().filter_map(leaving).collect()
     }
 
     /// Recursion as deep as a column name has dots.
-    fn write(&self, pieces: &mut Vec<Piece>) {
+    fn write(&self, open: &mut Vec<usize>, pieces: &mut Vec<Piece>) {
+        let outside = open.len();
+        open.extend(self.level);
         for (name, member) in &self.members {
-            let name: Box<[u8]> = name.as_bytes().into();
             match member {
-                Member::Cell(cell) => pieces.push(Piece::Cell(Leaving { name, cell: *cell })),
+                Member::Cell { cell, around } => pieces.push(Piece::Cell(leaving(name, *cell, around, open))),
                 Member::Group(group) => {
-                    let (level, attributes) = (group.level, group.cells());
+                    let name: Box<[u8]> = name.as_bytes().into();
+                    let (level, attributes) = (group.level, group.cells(open));
                     pieces.push(Piece::Open { name: name.clone(), level, attributes });
-                    group.write(pieces);
+                    group.write(open, pieces);
                     pieces.push(Piece::Close { name });
                 }
             }
         }
+        open.truncate(outside);
     }
+}
+
+fn leaving(name: &str, cell: usize, around: &[usize], open: &[usize]) -> Leaving {
+    let left_behind = around.iter().rev().copied().filter(|level| !open.contains(level)).collect();
+    Leaving { name: name.as_bytes().into(), cell, left_behind }
 }

@@ -7,12 +7,19 @@
 
 use super::columns::{Columns, Leaving, Piece, Step};
 use super::names::Names;
-use super::scan::{self, Attribute, InTag, Scan, Stop, TOO_DEEP, Token, is_namespace, part, slice};
+use super::scan::{
+    self, Attribute, InTag, Scan, Stop, TOO_DEEP, Token, is_namespace, part, slice, too_large,
+};
 use super::text::{attribute_meaning, meaning, push_without_asides};
 use crate::filter::intake::{MAX_CELLS, TOO_MANY};
 use crate::filter::output::Cell;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
+
+/// How long the namespaces may be that the elements around the cells of one row declare: each of the cells may take
+/// them along.
+const MAX_DECLARED: usize = 64 << 10;
 
 /// Reads rows; keeps what it learnt about their names.
 pub(super) struct RowReader {
@@ -27,6 +34,8 @@ pub(super) struct RowReader {
     namespaces: Vec<Attribute>,
     /// Which of them each level declares.
     declared: Vec<Range<usize>>,
+    /// How long those of all levels but the row's own are.
+    declared_length: usize,
     /// The attributes of the tag at hand.
     attributes: Vec<Attribute>,
     /// Where the open groups of the row being written began, and ended to begin with where they have no attributes.
@@ -66,6 +75,7 @@ impl RowReader {
             names: 0,
             namespaces: Vec::new(),
             declared: vec![0..0; columns.levels()],
+            declared_length: 0,
             attributes: Vec::new(),
             groups: Vec::new(),
         }
@@ -104,6 +114,7 @@ impl RowReader {
         self.names = 0;
         self.namespaces.clear();
         self.declared.fill(0..0);
+        self.declared_length = 0;
         let (mut at, is_empty) = self.columns_of_tag(columns, 0, text, name.end)?;
         if is_empty {
             return Ok(at);
@@ -210,6 +221,10 @@ impl RowReader {
             let value = scan::value(text, name_end)?;
             at = value.end;
             if step.is_namespace {
+                self.declared_length += if level == 0 { 0 } else { at - from };
+                if self.declared_length > MAX_DECLARED {
+                    return Err(too_large("the namespaces inside of a row are longer than 64 KiB"));
+                }
                 self.namespaces.push(Attribute { name: from..name_end, value });
             } else if let Some(cell) = step.cell.and_then(|cell| self.cells.get_mut(cell)) {
                 *cell = Some(Found::Attribute(value));
@@ -275,7 +290,9 @@ impl RowReader {
                     let began = out.len();
                     out.push(b'<');
                     out.extend_from_slice(name);
-                    self.write_declared(*level, text, out);
+                    if let Some(level) = level {
+                        self.write_declared(*level, text, out);
+                    }
                     let length = out.len();
                     self.write_attributes(attributes, text, out);
                     let has_attributes = out.len() > length;
@@ -299,7 +316,7 @@ impl RowReader {
     }
 
     fn write_attributes(&self, attributes: &[Leaving], text: &[u8], out: &mut Vec<u8>) {
-        for Leaving { name, cell } in attributes {
+        for Leaving { name, cell, .. } in attributes {
             if let Some(Some(Found::Attribute(value))) = self.cells.get(*cell) {
                 push_attribute(name, part(text, value), out);
             }
@@ -307,12 +324,16 @@ impl RowReader {
     }
 
     #[inline]
-    fn write_element(&self, Leaving { name, cell }: &Leaving, text: &[u8], out: &mut Vec<u8>) {
+    fn write_element(&self, leaving: &Leaving, text: &[u8], out: &mut Vec<u8>) {
+        let Leaving { name, cell, left_behind } = leaving;
         let Some(Some(Found::Element(inside))) = self.cells.get(*cell) else { return };
         out.push(b'<');
         out.extend_from_slice(name);
         if !inside.namespaces.is_empty() {
             push_namespaces(self.namespaces.get(inside.namespaces.clone()).unwrap_or_default(), text, out);
+        }
+        if inside.has_elements && !left_behind.is_empty() {
+            self.write_left_behind(inside, left_behind, text, out);
         }
         out.push(b'>');
         let raw = part(text, &inside.text);
@@ -322,6 +343,23 @@ impl RowReader {
             out.extend_from_slice(raw)
         }
         push_closing(name, out);
+    }
+}
+
+impl RowReader {
+    /// Writes the namespaces that those levels declare, but for those that the cell, or a level further in, declares anew.
+    fn write_left_behind(&self, cell: &Inside, levels: &[usize], text: &[u8], out: &mut Vec<u8>) {
+        let own = std::iter::once(&cell.namespaces);
+        let levels = levels.iter().filter_map(|level| self.declared.get(*level));
+        let mut written = HashSet::new();
+        for (nth, range) in own.chain(levels).enumerate() {
+            for attribute in self.namespaces.get(range.clone()).unwrap_or_default() {
+                let name = part(text, &attribute.name);
+                if written.insert(name) && nth > 0 {
+                    push_attribute(name, part(text, &attribute.value), out);
+                }
+            }
+        }
     }
 }
 

@@ -137,6 +137,38 @@ fn names_leave_as_names_of_xml() {
 }
 
 #[test]
+fn namespaces_are_declared_where_cells_leave_without_what_is_around_them() {
+    #[rustfmt::skip]
+    let cases = [
+        ("x=S.y", "<S xmlns:p='u' h='1'><y xmlns:q='v'><p:z/></y></S>", "<x xmlns:q='v' xmlns:p='u'><p:z/></x>"),
+        ("x=S.y", "<S xmlns:p='u'><y>1</y></S>", "<x>1</x>"),
+        ("x=S.y", "<S xmlns:p='u'><y xmlns:p='v'><p:z/></y></S>", "<x xmlns:p='v'><p:z/></x>"),
+        ("x=S.T.y", "<S xmlns='u' xmlns:p='u'><T xmlns:p='v'><y><p:z/></y></T></S>", "<x xmlns:p='v' xmlns='u'><p:z/></x>"),
+        ("g.x=S.T.y", "<S xmlns:p='u'><T><y><p:z/></y></T></S>", "<g.x xmlns:p='u'><p:z/></g.x>"),
+        ("g.a=S.a g.b=T.b", "<S xmlns:p='u'><a><p:z/></a></S><T xmlns:p='v'><b><p:z/></b></T>",
+            "<g><a xmlns:p='u'><p:z/></a><b xmlns:p='v'><p:z/></b></g>"),
+        ("g.a=S.a g.b=T.b", "<S xmlns:p='u'><a/></S><T><b><o:z/></b></T>", "<g><a></a><b><o:z/></b></g>"),
+        ("s.a=S.a s.b=S.b", "<S xmlns:p='u'><a><p:z/></a><b><p:z/></b></S>", "<s xmlns:p='u'><a><p:z/></a><b><p:z/></b></s>"),
+        ("S S.x", "<S xmlns:p='u'><x><p:z/></x></S>", "<S xmlns:p='u'><x><p:z/></x></S><S.x xmlns:p='u'><p:z/></S.x>"),
+    ];
+    for (view, row, expected) in cases {
+        let text = format!("<r xmlns:o='o' xmlns:p='p'><row>{row}</row></r>");
+        let expected = format!("<r xmlns:o='o' xmlns:p='p'><row>{expected}</row></r>");
+        check(&xml_plan("/r/row", view), &text, &expected);
+        assert!(roxmltree::Document::parse(&expected).is_ok(), "{expected}");
+        let alone = text.replacen(" xmlns:p='p'", "", 1);
+        if roxmltree::Document::parse(&alone).is_ok() {
+            let (out, _) = run(&xml_plan("/r/row", view), [alone.as_bytes()]).unwrap();
+            assert!(roxmltree::Document::parse(std::str::from_utf8(&out).unwrap()).is_ok(), "{alone}");
+        }
+    }
+    for (length, passes) in [((64 << 10) - "xmlns:p=''".len(), true), (64 << 10, false)] {
+        let text = format!("<r><row><S xmlns:p='{}'><y/></S></row></r>", "u".repeat(length));
+        assert_eq!(run(&xml_plan("/r/row", "x=S.y"), [text.as_bytes()]).is_ok(), passes);
+    }
+}
+
+#[test]
 fn only_well_formed_documents_pass() {
     let plan = xml_plan("/r/row", "b");
     let inside = |text: &str| format!("<r><row>{text}</row><x>{text}</x></r>");
