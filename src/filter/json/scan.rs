@@ -146,7 +146,7 @@ pub(super) fn name(text: &[u8], at: usize) -> Scan<usize> {
     }
 }
 
-/// Where the value stands to which these member names lead from the valid value at `at`; of members of one name the first.
+/// Where the value stands to which these member names lead from the valid value at `at`; a name on the way may stand once.
 pub(super) fn find<'p>(
     text: &[u8],
     mut at: usize,
@@ -156,21 +156,23 @@ pub(super) fn find<'p>(
         if byte(text, at)? != b'{' {
             return Ok(None);
         }
+        let mut found = None;
         at = blank(text, at + 1);
-        loop {
-            if byte(text, at)? == b'}' {
-                return Ok(None);
-            }
+        while byte(text, at)? != b'}' {
             let end = name(text, at)?;
             let is_meant = unescaped(slice(text, at + 1, end - 1)).as_deref() == Some(token.as_bytes());
             at = colon(text, end)?;
-            if is_meant {
-                break;
+            if is_meant && found.replace(at).is_some() {
+                return Err(REPEATED);
             }
             at = blank(text, value(text, at, MAX_DEPTH)?);
             if byte(text, at)? == b',' {
                 at = blank(text, at + 1);
             }
+        }
+        match found {
+            Some(found) => at = found,
+            None => return Ok(None),
         }
     }
     Ok(Some(at..value(text, at, MAX_DEPTH)?))
