@@ -1,7 +1,10 @@
 //! What comes before the header that it needs: held back, and written to where it belongs.
 
-use super::scan::{MAX_DEPTH, Scan, slice};
+use super::scan::{MAX_DEPTH, Scan, slice, too_large};
 use super::walk::Walk;
+
+/// How much rows that were held back may leave as: under long names many times their own length.
+const MAX_LEAVING: usize = 64 << 20;
 
 /// A gap in what leaves.
 pub(super) struct Hole {
@@ -72,6 +75,9 @@ impl Walk {
                     self.put(b",");
                 }
                 self.write_row(rows);
+                if self.out.len() > MAX_LEAVING {
+                    return Err(too_large("rows before their header would leave as more than 64 MiB"));
+                }
             }
         }
         Ok(())

@@ -3,11 +3,11 @@
 mod documents;
 pub(super) mod forms;
 
-use crate::domain::dialect::{JsonDialect, ResponseFormat, RowForm, Scalar, Success};
+use crate::domain::dialect::{JsonDialect, ResponseDialect, ResponseFormat, RowForm, Scalar, Shape, Success};
 use crate::domain::pointer::Pointer;
 use crate::filter::FilterError;
 use crate::filter::headers::Ending;
-use crate::filter::testing::{Rig, cut, plan, run};
+use crate::filter::testing::{Rig, cut, plan, rig, run};
 
 const INVALID: &str = "INVALID";
 const REFUSED: &str = "REFUSED";
@@ -352,6 +352,21 @@ fn what_is_held_back_is_limited() {
                 assert_eq!(found.is_ok(), passes, "{rows} in pieces of {size}: {found:?}");
             }
         }
+    }
+}
+
+#[test]
+fn what_was_held_back_does_not_leave_as_many_times_as_much() {
+    let name = "n".repeat(64);
+    let mut json = objects("/rows");
+    json.row = RowForm::Array { header: at("/columns") };
+    let mut dialect = ResponseDialect::new(ResponseFormat::Json(json));
+    dialect.output.shape = Shape::Objects;
+    let plan = rig(&dialect, &name);
+    // Each row leaves as 70 bytes and a comma.
+    for (rows, passes) in [((64 << 20) / 72, true), ((64 << 20) / 70, false)] {
+        let text = format!("{{\"rows\":[[1]{}],\"columns\":[\"{name}\"]}}", ",[1]".repeat(rows));
+        assert_eq!(run(&plan, text.as_bytes().chunks(64 << 10)).is_ok(), passes, "{rows}");
     }
 }
 
