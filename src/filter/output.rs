@@ -147,8 +147,18 @@ pub(super) fn is_formula(text: &[u8]) -> bool {
         Some(b'=' | b'@' | b'\t' | b'\r' | b'\n') => true,
         Some(b'+' | b'-') => {
             let rest = text.get(1..).unwrap_or_default();
-            let digits = rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
-            !digits || !rest.iter().any(u8::is_ascii_digit)
+            let (mantissa, exponent) = match memchr::memchr2(b'e', b'E', rest) {
+                Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default()),
+                None => (rest, &b"0"[..]),
+            };
+            let power =
+                exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+            let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+            let is_number = mantissa.iter().all(is_part)
+                && mantissa.iter().any(u8::is_ascii_digit)
+                && !power.is_empty()
+                && power.iter().all(u8::is_ascii_digit);
+            !is_number
         }
         // The full-width forms of =, +, - and @.
         Some(0xEF) => [&b"\xEF\xBC\x9D"[..], b"\xEF\xBC\x8B", b"\xEF\xBC\x8D", b"\xEF\xBC\xA0"]
@@ -416,7 +426,8 @@ mod tests {
         let cases = [
             ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd|x", "'+cmd|x"), ("-cmd", "'-cmd"), ("\t=1", "'\t=1"),
             ("=\"a\",1", "\"'=\"\"a\"\",1\""), ("-", "'-"), ("\u{ff1d}1", "'\u{ff1d}1"),
-            ("-5.20", "-5.20"), ("+49", "+49"), ("-1,000.5", "\"-1,000.5\""), ("a=1", "a=1"), ("", ""), ("\u{feff}x", "\u{feff}x"),
+            ("-5.20", "-5.20"), ("-1.5e-07", "-1.5e-07"), ("+2E+3", "+2E+3"), ("-1e", "'-1e"), ("-e1", "'-e1"), ("-1e-", "'-1e-"),
+            ("-1e1e1", "'-1e1e1"), ("-1e1+A1", "'-1e1+A1"), ("-1e.5", "'-1e.5"), ("+49", "+49"), ("-1,000.5", "\"-1,000.5\""), ("a=1", "a=1"), ("", ""), ("\u{feff}x", "\u{feff}x"),
         ];
         for (cell, expected) in cases {
             let rows = [[text(cell), json("0")]];
