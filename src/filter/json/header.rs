@@ -1,10 +1,16 @@
 //! Headers: where the columns stand in rows that are arrays, and in arrays parallel to the columns.
+//!
+//! Platforms that glue reports together repeat a header that is the first row. The same one again is
+//! dropped; one in another order is refused, since hidden cells would stand in granted places below it.
 
 use super::columns::{Columns, Judged};
 use super::row::{Lines, RowReader, separate};
 use super::scan::{Scan, Stop, misshapen, slice};
 use crate::filter::escape::{inside_of_string, unescaped};
 use crate::filter::{FilterError, Violation};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// The backend's names of the columns.
 pub(super) struct Header {
@@ -13,9 +19,52 @@ pub(super) struct Header {
     places: Vec<Option<usize>>,
     /// The places of the granted columns that the backend sends, in the view's order.
     granted: Vec<usize>,
+    /// Known where the header is a row.
+    names: Option<Names>,
+}
+
+/// The names of a header that is a row, to know it again.
+struct Names {
+    /// Where each stands first.
+    places: HashMap<Box<[u8]>, usize>,
+    /// In the order of the header: where the name at that place stands first.
+    order: Vec<usize>,
 }
 
 impl RowReader {
+    /// Makes a header of the first row, which was just read.
+    pub(super) fn header_row(&mut self, columns: &Columns, judged: Judged, text: &[u8]) -> Scan<Header> {
+        let header = self.header(columns, judged, text)?;
+        let (mut places, mut order) = (HashMap::new(), Vec::new());
+        for (place, item) in self.items.iter().enumerate() {
+            order.push(*places.entry(name(text, item).unwrap_or_default().into()).or_insert(place));
+        }
+        Ok(Header { names: Some(Names { places, order }), ..header })
+    }
+
+    /// Whether the row just read is the row that is its header again. A single cell never is: it may well say its
+    /// column's name.
+    pub(super) fn is_again(&self, header: &Header, text: &[u8]) -> Scan<bool> {
+        let Some(Names { places, order }) = &header.names else { return Ok(false) };
+        let place = |item| name(text, item).and_then(|name| places.get(&*name));
+        // A header is nothing but strings; those that matter name a column in their first cell or in a granted place.
+        let are_strings = || self.items.iter().all(|item| text.get(item.start) == Some(&b'"'));
+        let tells = |at: &usize| self.items.get(*at).and_then(place).is_some();
+        if self.items.len() < 2 || !are_strings() || !(tells(&0) || header.granted.iter().any(tells)) {
+            return Ok(false);
+        }
+        let (mut found, mut is_same) = (HashSet::<usize>::new(), true);
+        for (item, own) in self.items.iter().zip(order) {
+            let place = place(item);
+            is_same &= place == Some(own);
+            found.extend(place);
+        }
+        if !is_same && found.len() > 1 && found.len() * 2 > places.len() {
+            return Err(misshapen("a header of another order follows"));
+        }
+        Ok(is_same)
+    }
+
     /// Makes a header of the array just read. Of a name that stands twice the first counts, unless rows
     /// are judged by it.
     pub(super) fn header(&mut self, columns: &Columns, judged: Judged, text: &[u8]) -> Scan<Header> {
@@ -23,7 +72,7 @@ impl RowReader {
         let is_judged = |cell| judged.scope == Some(cell) || judged.total == Some(cell);
         for (place, item) in self.items.iter().enumerate() {
             let spelling = slice(text, item.start, item.end);
-            let Some(name) = inside_of_string(spelling).and_then(unescaped) else {
+            let Some(name) = name(text, item) else {
                 return Err(misshapen("a header holds something else than a name"));
             };
             let Some(cell) = columns.cell(&name) else {
@@ -54,7 +103,7 @@ impl RowReader {
                 return Err(misshapen("a header names none of the granted columns"));
             }
         }
-        Ok(Header { width, places, granted })
+        Ok(Header { width, places, granted, names: None })
     }
 
     /// Finds the cells of the array just read, a row under that header.
@@ -88,6 +137,11 @@ impl RowReader {
         }
         out.push(b']');
     }
+}
+
+/// What an item says that is a string.
+fn name<'t>(text: &'t [u8], item: &Range<usize>) -> Option<Cow<'t, [u8]>> {
+    inside_of_string(slice(text, item.start, item.end)).and_then(unescaped)
 }
 
 impl Header {

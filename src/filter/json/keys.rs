@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_crowd_of_strangers_costs_the_objects_after_it_nothing() {
         let mut keys = Keys::default();
-        let mut read = |keys: &mut Keys, name: usize| {
+        let read = |keys: &mut Keys, name: usize| {
             let text = format!("\"{}{name}\"", "x".repeat(MAX_STRANGER));
             assert!(keys.read(text.as_bytes(), 0, |_| None).is_ok());
         };

@@ -63,7 +63,12 @@ impl Walk {
         }
         match (&self.plan.row, &self.header) {
             (RowForm::Object | RowForm::Pairs { .. }, _) => {}
-            (RowForm::Array { .. } | RowForm::ArrayAfterHeader, Some(header)) => self.reader.place(header)?,
+            (RowForm::Array { .. } | RowForm::ArrayAfterHeader, Some(header)) => {
+                self.reader.place(header)?;
+                if self.reader.is_again(header, text)? {
+                    return Ok(end);
+                }
+            }
             (RowForm::Array { .. }, None) => {
                 self.hold(Holds::Rows, slice(text, at, end));
                 return Ok(end);
@@ -91,7 +96,7 @@ impl Walk {
 
     /// Takes the array just read for the header of those that follow.
     fn first_row(&mut self, text: &[u8]) -> Scan<()> {
-        let header = self.reader.header(&self.plan.columns, self.judged, text)?;
+        let header = self.reader.header_row(&self.plan.columns, self.judged, text)?;
         self.header = Some(header);
         self.fill_holes()?;
         if self.row_output == RowOutput::Array {

@@ -384,6 +384,39 @@ fn what_was_cut_and_what_was_missed_is_told() {
 }
 
 #[test]
+fn a_header_row_that_comes_again_is_dropped_or_refused() {
+    #[rustfmt::skip]
+    let cases = [
+        (&[r#"["A","h","b"]"#, "[1,7,2]", r#"["A","h","b"]"#, "[3,7,4]"][..], r#"[{"a":1,"b":2},{"a":3,"b":4}]"#),
+        (&[r#"["A","h","b"]"#, r#"[ "\u0041" , "h","b"]"#],           "[]"),
+        (&[r#"["A","h","A"]"#, r#"["A","h","A"]"#],                   "[]"),
+        // hidden cells would stand in granted places
+        (&[r#"["A","h","b"]"#, "[1,7,2]", r#"["h","A","b"]"#, "[7,3,4]"], INVALID),
+        (&[r#"["A","h","b"]"#, r#"["h","A","z"]"#],                   INVALID),
+        (&[r#"["A","h"]"#, r#"["h","A"]"#],                           INVALID),
+        // cells that say a name
+        (&[r#"["A","h","b"]"#, r#"["x","A","y"]"#],                   r#"[{"a":"x","b":"y"}]"#),
+        (&[r#"["A","h","b"]"#, r#"["h",7,"A"]"#],                     r#"[{"a":"h","b":"A"}]"#),
+        (&[r#"["A"]"#, r#"["A"]"#],                                   r#"[{"a":"A"}]"#),
+    ];
+    for (rows, expected) in cases {
+        let mut json = objects("");
+        json.row = RowForm::ArrayAfterHeader;
+        check(&shaped(json.clone(), Bare, Json, "a=A b"), format!("[{}]", rows.join(",")), expected);
+        json.documents = Documents::Many;
+        json.rows = None;
+        check(&shaped(json.clone(), Bare, Json, "a=A b"), rows.join("\n"), expected);
+        let lines = cut(&shaped(json, Same, Ndjson, "a=A"), rows.join("\n").as_bytes());
+        assert!(!lines.is_ok_and(|lines| lines.contains('7')), "{rows:?}");
+    }
+    // It is not asked whose row it is.
+    let text = r#"{"rows":[["A","o.id"],[1,1001],["A","o.id"],[2,1001]]}"#;
+    let mut ruled = ruled(&RowForm::ArrayAfterHeader, OnForeignRow::Refuse, false);
+    ruled.output.shape = Bare;
+    check(&rig(&ruled, "a=A").rows_of(&["1001"]), text, r#"[{"a":1},{"a":2}]"#);
+}
+
+#[test]
 fn documents_that_are_rows_leave_in_every_output() {
     let many = |row: RowForm| {
         let mut json = objects("");
