@@ -130,13 +130,18 @@ impl Keys {
         self.entries.iter().filter(|entry| entry.step == Step::DROP).map(Entry::name)
     }
 
-    /// Whether members of that name are known, and dropped.
-    pub(super) fn removes(&self, name: &[u8]) -> bool {
-        let entry = self.find(name).and_then(|place| self.entries.get(place));
-        entry.is_some_and(|entry| entry.step == Step::DROP)
+    /// How many names were learnt.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// Notes a name that stands in a header, and is dropped there.
+    /// The names learnt behind the first `known` whose members are dropped, as they were spelt and as they mean.
+    pub(super) fn removed_behind(&self, known: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let removed = self.entries.iter().skip(known).filter(|entry| entry.step == Step::DROP);
+        removed.map(|entry| (&*entry.spelling, entry.name()))
+    }
+
+    /// Notes a name that stands in a header or in pairs, and is dropped there.
     pub(super) fn note(&mut self, spelling: &[u8], meaning: &[u8], step: Option<Step>) {
         if self.has_room_for(meaning) && self.find(meaning).is_none() {
             self.learn(spelling, meaning, step.unwrap_or(Step::DROP));

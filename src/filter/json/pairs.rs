@@ -42,9 +42,11 @@ impl Pairs {
 #[derive(Default)]
 pub(super) struct PairNames {
     /// The columns that pairs name.
-    pub(super) columns: Keys,
+    columns: Keys,
     /// The members of a pair.
     members: Keys,
+    /// How many of the columns are noted among the names of rows.
+    noted: usize,
 }
 
 /// One pair.
@@ -107,7 +109,8 @@ impl RowReader {
         depth: u32,
     ) -> Scan<usize> {
         self.cells.fill(None);
-        let names = self.pairs.get_or_insert_default();
+        let Self { pairs: names, levels, cells, .. } = self;
+        let names = names.get_or_insert_default();
         names.columns.begin();
         if byte(text, at)? != b'[' {
             return Err(misshapen("not an array where a row of pairs belongs"));
@@ -121,16 +124,23 @@ impl RowReader {
         }
         loop {
             let Pair { cell, value, end } = names.read(pairs, columns, text, at, depth)?;
-            if let Some(cell) = cell.and_then(|cell| self.cells.get_mut(cell)) {
+            if let Some(cell) = cell.and_then(|cell| cells.get_mut(cell)) {
                 *cell = Some(value);
             }
             at = blank(text, end);
             match byte(text, at)? {
                 b',' => at = blank(text, at + 1),
-                b']' => return Ok(at + 1),
+                b']' => break,
                 _ => return Err(invalid("a comma or closing bracket is missing")),
             }
         }
+        if let Some(row) = levels.first_mut() {
+            for (spelling, name) in names.columns.removed_behind(names.noted) {
+                row.note(spelling, name, columns.step(0, name));
+            }
+            names.noted = names.columns.len();
+        }
+        Ok(at + 1)
     }
 
     /// Writes the row just read from `text` as pairs.

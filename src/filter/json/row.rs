@@ -37,7 +37,7 @@ impl Lines {
 
 /// Reads rows; keeps what it learnt about their names.
 pub(super) struct RowReader {
-    /// The names of rows and `also` objects; those of headers count as the first level's.
+    /// The names of rows and `also` objects; those of headers and pairs count as the first level's.
     pub(super) levels: Vec<Keys>,
     /// The names in pairs, once there is one.
     pub(super) pairs: Option<Box<PairNames>>,
@@ -69,7 +69,7 @@ impl RowReader {
 
     /// How many distinct names were dropped.
     pub(super) fn removed(&self) -> usize {
-        self.levels.iter().map(Keys::removed).sum::<usize>() + self.names_removed_of_pairs().count()
+        self.levels.iter().map(Keys::removed).sum()
     }
 
     /// The first few names that were dropped, as they mean.
@@ -78,17 +78,8 @@ impl RowReader {
         let levels = columns.prefixes().zip(&self.levels);
         levels
             .flat_map(|(prefix, keys)| keys.removed_names().map(move |name| told(prefix, name)))
-            .chain(self.names_removed_of_pairs().map(|name| told("", name)))
             .take(MAX_TOLD)
             .collect()
-    }
-
-    /// Those that stood in pairs only.
-    fn names_removed_of_pairs(&self) -> impl Iterator<Item = &[u8]> {
-        let row = self.levels.first();
-        let is_known = move |name: &[u8]| row.is_some_and(|keys| keys.removes(name));
-        let removed = self.pairs.iter().flat_map(|pairs| pairs.columns.removed_names());
-        removed.filter(move |name| !is_known(name))
     }
 
     /// The columns of the view that no row had so far; none where there was no row.
