@@ -5,6 +5,8 @@
 //! byte for byte. Refused: records of another length than the header, a quote inside a
 //! bare cell, text behind a closing quote, a lone CR outside of quotes. Blank lines are dropped
 //! unless there is one column, where they are a cell; so is the header's line when it comes again.
+//! Behind rows and a blank line only that line and totals may follow: nothing else tells whether
+//! another table, of other columns, has begun.
 
 mod header;
 #[cfg(test)]
@@ -118,6 +120,8 @@ struct Records {
     /// `None` before the header.
     answer: Option<Answer>,
     has_rows: bool,
+    /// A blank line stood behind rows: another table, of other columns, may follow.
+    is_interrupted: bool,
 }
 
 /// What is known once the header is.
@@ -137,7 +141,7 @@ enum Writer {
 impl Records {
     fn new(plan: Arc<CsvPlan>, terms: Arc<Terms>) -> Self {
         let judge = RowJudge::new(Arc::clone(&terms));
-        Self { plan, terms, judge, answer: None, has_rows: false }
+        Self { plan, terms, judge, answer: None, has_rows: false, is_interrupted: false }
     }
 
     /// Reads and writes as many records as are complete: how many bytes they were.
@@ -208,11 +212,13 @@ impl Records {
         let Some(Answer { header, writer }) = &mut self.answer else { return Err(NO_HEADER) };
         if record.width() != header.width {
             if record.is_blank() {
+                self.is_interrupted = self.has_rows;
                 return Ok(());
             }
             return Err(RAGGED);
         }
         if header.is_again(record)? {
+            self.is_interrupted = false;
             return Ok(());
         }
         self.has_rows = true;
@@ -220,6 +226,7 @@ impl Records {
         let total = record.value(header.total);
         match self.judge.judge(&self.plan.rows, &scope, &total)? {
             Verdict::Cut => {}
+            Verdict::Leaves if self.is_interrupted => return Err(INTERRUPTED),
             Verdict::Leaves => match writer {
                 Writer::Csv(layout) => layout.write(record, out),
                 Writer::Other(writer) => {
@@ -241,4 +248,8 @@ impl Records {
     }
 }
 
+const INTERRUPTED: FilterError = FilterError::Invalid(
+    Violation::Shape,
+    "rows go on behind a blank line, where another table may have begun",
+);
 const RAGGED: FilterError = FilterError::Invalid(Violation::Shape, "a record is not as long as the header");

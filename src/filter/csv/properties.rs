@@ -49,9 +49,16 @@ fn records(text: &str) -> Option<Vec<(Vec<&str>, &str)>> {
 /// What leaves of a text with the header `a,h,b` for a view of `b` and `a`.
 fn expected(text: &str) -> Option<String> {
     let mut out = String::new();
+    let (mut has_rows, mut is_interrupted) = (false, false);
     for (nth, (cells, line_end)) in records(text)?.into_iter().enumerate() {
+        if cells[..] != [""] {
+            has_rows = nth > 0;
+        } else if nth > 0 {
+            is_interrupted = has_rows;
+        }
         match cells[..] {
             [""] if nth > 0 => {}
+            _ if is_interrupted => return None,
             [a, _, b] => out += &format!("{b},{a}{line_end}"),
             _ => return None,
         }
@@ -123,7 +130,7 @@ proptest! {
     #[test]
     fn quotes_and_line_ends_are_read_wherever_they_stand(
         whole_rows in 0..600_usize,
-        rows in prop::collection::vec((prop::array::uniform3(stretched_cell()), prop_oneof!["\n", "\r\n", "\n\r\n"]), 0..12),
+        rows in prop::collection::vec((prop::array::uniform3(stretched_cell()), prop_oneof![9 => "\n", 9 => "\r\n", 1 => "\n\r\n"]), 0..12),
         fault in prop::option::of((prop_oneof!["\"", ",", "\r", "\n", "x", "\"\""], 0..1001_usize)),
         cuts in prop::collection::vec(0..1001_usize, 0..8),
     ) {

@@ -50,6 +50,8 @@ fn records_are_cut() {
         // blank lines
         ("A,b\n\n1,2\n\r\n\n",               "b,a\n2,1\n"),
         ("A\n1\n\n2\n",                      "b,a\n,1\n,\n,2\n"),
+        ("A,b\n1,2\n\nA,b\n3,4\n",          "b,a\n2,1\n4,3\n"),
+        ("A,b\n1,2\n\n3,4\n", INVALID), ("A,h,b\n1,7,2\n\nx,y,z\n7,8,9\n", INVALID), ("A,b\n1,2\n\nA,b\n3,4\n\n5,6\n", INVALID),
         // another shape
         ("", INVALID), ("\n", INVALID), ("\r\nA,b\n", INVALID), (",\n", INVALID), ("h,x\n1,2\n", INVALID), ("<html>login</html>", INVALID),
         ("A,b\n1\n", INVALID), ("A,b\n1,2,3\n", INVALID), ("A,b\n1,2\n3", INVALID), ("A,b\n1,2\n3,4,\n", INVALID),
