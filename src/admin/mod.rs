@@ -89,7 +89,7 @@ impl Admin {
         }
         let reads = *request.method() == Method::GET || *request.method() == Method::HEAD;
         Ok(match path {
-            "/livez" | "/readyz" | "/metrics" | "/status" if !reads => not_allowed("GET, HEAD"),
+            "/livez" | "/readyz" | "/metrics" | "/status" | "/tokens" if !reads => not_allowed("GET, HEAD"),
             "/livez" => text(StatusCode::OK, "text/plain", "ok\n"),
             "/readyz" if self.sources.draining.stage() > Stage::Serving => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n")
@@ -97,6 +97,7 @@ impl Admin {
             "/readyz" => text(StatusCode::OK, "text/plain", "ok\n"),
             "/metrics" => self.aside(metrics::exposition).await,
             "/status" => self.aside(status::json).await,
+            "/tokens" => self.aside(status::last_used).await,
             "/confirm" if *request.method() != Method::POST => not_allowed("POST"),
             "/confirm" => self.confirm(request.headers()).await,
             _ => text(StatusCode::NOT_FOUND, "text/plain", "not found\n"),

@@ -1,9 +1,10 @@
-//! `/status`: what is in force, and what became of the last reload.
+//! `/status`: what is in force, and what became of the last reload. `/tokens`: when each was presented last.
 
 use super::Page;
 use super::metrics::{Sources, TokenStates};
 use crate::clock;
 use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Serialize)]
 struct Status<'s> {
@@ -44,4 +45,15 @@ pub(super) fn json(sources: &Sources) -> Page {
     };
     // Plain data always serialises.
     ("application/json", serde_json::to_string_pretty(&status).unwrap_or_default() + "\n")
+}
+
+/// When each token was presented last, to this process, whatever became of the request; by token id.
+pub(super) fn last_used(sources: &Sources) -> Page {
+    let mut uses = HashMap::new();
+    for shard in &sources.shards {
+        shard.add_uses(&mut uses);
+    }
+    let uses: BTreeMap<_, _> = uses.iter().map(|(token, at)| (token.as_str(), at.to_string())).collect();
+    let page = serde_json::json!({ "last_used": uses });
+    ("application/json", format!("{page:#}\n"))
 }

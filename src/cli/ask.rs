@@ -38,6 +38,11 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Where to ask: as given, or where a config's `[admin]` listens.
+    pub(super) fn or(&self, admin: Option<SocketAddr>) -> Option<SocketAddr> {
+        self.admin.or(admin).map(reachable)
+    }
+
     /// Where to ask: as given, or as the config at `path` says.
     pub(super) fn address(&self, path: &Path) -> Result<SocketAddr, Failure> {
         if let Some(found) = self.admin.or_else(|| configured(&fs::read_to_string(path).ok()?)) {

@@ -2,17 +2,20 @@
 //!
 //! A new token goes to stdout, alone, once; everything else to stderr.
 
+use super::ask::{self, Target};
 use super::edit::{self, Options};
 use super::failure::Failure;
 use super::table::table;
 use super::{Format, Output, print, show};
 use clap::{Args, Subcommand};
+use http::StatusCode;
 use jiff::civil::Date;
 use reportgate::clock;
 use reportgate::domain::time::{Expiry, Timestamp};
 use reportgate::manage::tokens::{self, Issued, Life, NewEnd};
 use reportgate::manage::{Draft, ManageError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -48,6 +51,8 @@ pub(super) enum Command {
         /// Only those that stop working within this time, such as 30d, or did
         #[arg(long, value_name = "TIME", value_parser = duration)]
         expiring: Option<Duration>,
+        #[command(flatten)]
+        target: Target,
         #[command(flatten)]
         output: Output,
     },
@@ -131,7 +136,9 @@ pub(super) fn run(path: &Path, command: Command) -> Result<(), Failure> {
                 tokens::issue(draft, &id, life, token.note.as_deref(), random)
             })
         }
-        Command::List { id, expiring, output } => list(path, id.as_deref(), expiring, output.format),
+        Command::List { id, expiring, target, output } => {
+            list(path, id.as_deref(), expiring, &target, output.format)
+        }
         Command::Extend { token, by, to, options } => {
             let end = match (by, to) {
                 (Some(by), _) => NewEnd::By(by),
@@ -265,10 +272,18 @@ struct Listed {
     expires: String,
     days_left: Option<i64>,
     created: Option<String>,
+    /// As the running gate says it.
+    last_used: Option<String>,
     note: Option<String>,
 }
 
-fn list(path: &Path, id: Option<&str>, within: Option<Duration>, format: Format) -> Result<(), Failure> {
+fn list(
+    path: &Path,
+    id: Option<&str>,
+    within: Option<Duration>,
+    target: &Target,
+    format: Format,
+) -> Result<(), Failure> {
     let mut draft = edit::installation(path, "token list").read()?;
     let now = clock::now();
     let all = tokens::list(&mut draft, id)?;
@@ -277,13 +292,31 @@ fn list(path: &Path, id: Option<&str>, within: Option<Duration>, format: Format)
         (Expiry::Never, Some(_)) => false,
         (Expiry::At(at), Some(within)) => at <= now.after(within),
     };
-    let listed: Vec<_> = all.into_iter().filter(ends).map(|token| Listed::of(token, now)).collect();
+    let mut listed: Vec<_> = all.into_iter().filter(ends).map(|token| Listed::of(token, now)).collect();
+    let uses = uses(&draft, target);
+    for token in &mut listed {
+        token.last_used = uses.get(&token.id).cloned();
+    }
     show(format, &listed, || {
         table(
-            &["TOKEN", "HOLDER", "STATE", "EXPIRES", "DAYS LEFT", "CREATED", "NOTE"],
+            &["TOKEN", "HOLDER", "STATE", "EXPIRES", "DAYS LEFT", "CREATED", "LAST USED", "NOTE"],
             &listed.iter().map(Listed::cells).collect::<Vec<_>>(),
         )
     })
+}
+
+/// When tokens were presented last, by their ids, to the gate that runs with this config; nothing where none can be asked.
+fn uses(draft: &Draft, target: &Target) -> HashMap<String, String> {
+    #[derive(Deserialize)]
+    struct Page {
+        last_used: HashMap<String, String>,
+    }
+    let admin = target.or(draft.policy().settings.admin.as_ref().map(|admin| admin.listen));
+    let asked = admin.and_then(|admin| ask::get(admin, "/tokens").ok());
+    let page = asked.filter(|(status, _)| *status == StatusCode::OK);
+    page.and_then(|(_, body)| serde_json::from_slice::<Page>(&body).ok())
+        .map(|page| page.last_used)
+        .unwrap_or_default()
 }
 
 impl Listed {
@@ -307,6 +340,7 @@ impl Listed {
             expires,
             days_left,
             created: token.created,
+            last_used: None,
             note: token.note,
         }
     }
@@ -320,6 +354,7 @@ impl Listed {
             self.expires.clone(),
             self.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string()),
             text(&self.created),
+            text(&self.last_used),
             self.note.clone().unwrap_or_default(),
         ]
     }

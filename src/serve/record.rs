@@ -235,6 +235,9 @@ impl Drop for Record {
                 "the backend's answer holds rows that are not the holder's; none of them was passed on"
             );
         }
+        if let Some(token) = &self.facts.token {
+            self.shard.tally.used(token, crate::clock::now());
+        }
         self.shard.tally.end(&Counted {
             report: self.facts.report.as_ref(),
             principal: self.facts.principal.as_ref().filter(|_| self.principal_series),

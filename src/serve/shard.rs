@@ -8,6 +8,8 @@ use super::backend::Client;
 use super::drain::Draining;
 use super::findings::Findings;
 use super::tally::{Counts, Tally};
+use crate::domain::names::TokenId;
+use crate::domain::time::Timestamp;
 use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, SealKey, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +69,11 @@ impl Shard {
     /// What it counted so far.
     pub(crate) fn counts(&self) -> Counts {
         self.tally.counts()
+    }
+
+    /// Enters when each token was presented last, unless `all` knows of a later time.
+    pub(crate) fn add_uses(&self, all: &mut HashMap<TokenId, Timestamp>) {
+        self.tally.add_uses(all);
     }
 
     /// An id that no other request of this shard has.

@@ -4,7 +4,8 @@
 //! or of the closed set.
 
 use crate::domain::code::Code;
-use crate::domain::names::{PrincipalId, ReportName};
+use crate::domain::names::{PrincipalId, ReportName, TokenId};
+use crate::domain::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -149,12 +150,38 @@ pub(crate) struct Counted<'r> {
 
 /// The counts of one shard.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<Counts>);
+pub(crate) struct Tally {
+    counts: Mutex<Counts>,
+    /// When each token was presented last; those of the config, so that no stranger fills it.
+    last_used: Mutex<HashMap<TokenId, Timestamp>>,
+}
 
 impl Tally {
     fn lock(&self) -> MutexGuard<'_, Counts> {
         // Counts stay true when a thread dies between two additions.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<TokenId, Timestamp>> {
+        self.last_used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A token of the config was presented, whatever became of the request.
+    pub(crate) fn used(&self, token: &TokenId, at: Timestamp) {
+        let mut uses = self.uses();
+        if let Some(last) = uses.get_mut(token) {
+            *last = at;
+        } else {
+            uses.insert(token.clone(), at);
+        }
+    }
+
+    /// Enters when each token was presented last, unless `all` knows of a later time.
+    pub(crate) fn add_uses(&self, all: &mut HashMap<TokenId, Timestamp>) {
+        for (token, at) in &*self.uses() {
+            let last = all.entry(token.clone()).or_insert(*at);
+            *last = (*last).max(*at);
+        }
     }
 
     /// A request begins.

@@ -1,6 +1,8 @@
 //! The commands that change the config, run as an operator and as many scripts at once would.
 
-use crate::harness::{Gate, Received, RecordingBackend, Reply, Request, new_folder, run};
+use crate::harness::{
+    Config, Gate, Received, RecordingBackend, Reply, Request, affiliate, eventually, new_folder, run,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -356,6 +358,28 @@ fn shells_and_man_know_the_commands() {
     }
     let page = String::from_utf8(run(&["man"]).stdout).unwrap();
     assert!(page.contains("reportgate columns set") && page.contains(".TH reportgate"), "{page}");
+}
+
+#[test]
+fn the_running_gate_tells_when_a_token_was_used_last() {
+    let backend = RecordingBackend::json(ROWS);
+    let gate = Gate::start(
+        &Config::leads(&backend).with(&affiliate("idle", "role = \"standard\"\nscope = [\"1\"]")),
+    );
+    let (config, admin) = (gate.config(), gate.admin_address().to_string());
+    let list = |admin: &str| -> serde_json::Value {
+        let arguments =
+            ["-c", config.to_str().unwrap(), "token", "list", "--format", "json", "--admin", admin];
+        serde_json::from_slice(&run(&arguments).stdout).unwrap()
+    };
+    assert!(list(&admin)[0]["last_used"].is_null());
+    // Whatever becomes of the request.
+    assert_eq!(gate.get("acme", "/nothing").status, 404);
+    let listed =
+        eventually("the use is known", || Some(list(&admin)).filter(|list| list[0]["last_used"].is_string()));
+    assert_eq!((listed[0]["id"].as_str(), listed[1]["last_used"].is_null()), (Some("acme-1"), true));
+    assert!(listed[0]["last_used"].as_str().unwrap() > "2026-01-01T00:00:00Z", "{listed}");
+    assert!(list("127.0.0.1:1")[0]["last_used"].is_null(), "no gate there");
 }
 
 #[test]
