@@ -167,7 +167,7 @@ pub(super) static SERVER: TableSpec = TableSpec {
         ),
         key("limits", Table(&LIMITS), "Limits towards clients"),
         later("lockout", Any, "Locks out addresses that try tokens"),
-        later("self_service", Text, "The path of the holders' own endpoints"),
+        key("self_service", Text, "The path of the holders' own endpoints; \"\": there are none"),
     ],
 };
 

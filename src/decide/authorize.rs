@@ -7,9 +7,8 @@ use super::framing::plain_number;
 use super::output::output_format;
 use super::{Facts, Head, Holder, Permit};
 use crate::domain::code::Code;
-use crate::domain::column::View;
 use crate::domain::dialect::{BodyKind, Place, RequestDialect};
-use crate::policy::{Policy, Principal, Report, ReportIndex};
+use crate::policy::{Policy, Principal, Report};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
 
@@ -36,7 +35,7 @@ pub fn authorize<'p>(
         report,
         index,
         principal,
-        view: view(holder, index).ok_or_else(no_columns)?,
+        view: holder.view(index).ok_or_else(no_columns)?,
         backend: policy.backend(report.backend).ok_or_else(other_policy)?,
         token_in: &policy.settings.token_in,
         seal_key: policy.settings.seal_key.as_ref(),
@@ -46,13 +45,6 @@ pub fn authorize<'p>(
         body,
         max_body,
     })
-}
-
-fn view(holder: Holder<'_>, report: ReportIndex) -> Option<&View> {
-    match holder.token {
-        Some(token) => token.view(holder.principal, report),
-        None => holder.principal.view(report),
-    }
 }
 
 fn no_columns() -> Denial {
@@ -97,7 +89,8 @@ fn check_body(report: &Report, head: &Head<'_>, max_body: usize) -> Result<BodyK
 
 /// What clients of a report send when they POST: what the backend gets or, where that is
 /// nothing, what declared parameters ask for.
-fn client_body(dialect: &RequestDialect) -> BodyKind {
+#[must_use]
+pub fn client_body(dialect: &RequestDialect) -> BodyKind {
     let parameters = dialect.parameters.iter().map(|parameter| &parameter.client);
     let places = parameters.chain(&dialect.allow).chain(dialect.sort.iter().map(|slot| &slot.place));
     let asked = places.map(|place| match place {

@@ -53,6 +53,7 @@ fn settings() -> Settings {
             write_timeout: second,
             idle_timeout: second,
         },
+        self_service: Some("/_gate".into()),
         max_removed: MaxRemoved::Off,
         admin: None,
         log_format: LogFormat::Json,

@@ -19,7 +19,7 @@ pub(crate) mod query;
 #[cfg(test)]
 mod tests;
 
-pub use authorize::authorize;
+pub use authorize::{authorize, client_body};
 pub use denial::{Denial, Extra};
 pub use framing::check_framing;
 
@@ -86,6 +86,21 @@ impl<'p> Holder<'p> {
     #[must_use]
     pub fn principal(&self) -> &'p Principal {
         self.principal
+    }
+
+    /// Where the request really comes from.
+    #[must_use]
+    pub fn client(&self) -> IpAddr {
+        self.client.ip()
+    }
+
+    /// The columns of a report that may be seen: the token's own, or else its holder's.
+    #[must_use]
+    pub fn view(&self, report: ReportIndex) -> Option<&'p View> {
+        match self.token {
+            Some(token) => token.view(self.principal, report),
+            None => self.principal.view(report),
+        }
     }
 
     /// The token it presented; `None` when it was assumed.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Limits towards clients.
     pub limits: Limits,
+    /// The path that the holders' own endpoints stand under, without a slash at its end; `None`: there are none.
+    pub self_service: Option<Box<str>>,
     /// When a watched reload is held.
     pub max_removed: MaxRemoved,
     /// The listener of the platform engineer; `None` when there is no `[admin]`.

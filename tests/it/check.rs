@@ -188,7 +188,6 @@ fn what_comes_later_is_refused_not_ignored() {
         ("[server]\n",         "[server]\ntls = { cert = \"c\", key = \"k\" }\n"),
         ("[server]\n",         "[server]\nproxy_protocol = \"required\"\n"),
         ("[server]\n",         "[server]\nlockout = { failures = 20, within = \"1m\", for = \"5m\" }\n"),
-        ("[server]\n",         "[server]\nself_service = \"/_gate\"\n"),
         ("[admin]\n",          "[cache]\nmax_bytes = \"1MiB\"\n[admin]\n"),
         ("[backends.legacy]\n", "[backends.legacy]\nmax_in_flight = 2\n"),
         ("[backends.legacy]\n", "[backends.legacy]\nhttp2 = true\n"),

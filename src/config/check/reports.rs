@@ -107,6 +107,19 @@ pub(super) fn check_names(checker: &mut Checker<'_>, raw: &Raw, backends: &Names
         }
     }
     check_own_places(checker, raw, &queries);
+    check_own_paths(checker, raw);
+}
+
+/// Refuses reports at the holders' own endpoints.
+fn check_own_paths(checker: &mut Checker<'_>, raw: &Raw) {
+    let Some(own) = &raw.settings.settings.self_service else { return };
+    let is_own = |report: &&RawReport| {
+        report.report.path.strip_prefix(&**own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    for report in raw.reports.iter().filter(is_own) {
+        let message = format!("paths under {own} are the gate's own (`self_service`)");
+        checker.problems.error(report.path, message);
+    }
 }
 
 /// Refuses that tokens, or the client's address, stand where a report or a credential writes.

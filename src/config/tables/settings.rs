@@ -2,6 +2,7 @@
 
 use super::address;
 use super::backend::secret;
+use super::report::plain_path;
 use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
@@ -45,6 +46,7 @@ impl Default for RawSettings {
                 write_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(75),
             },
+            self_service: Some("/_gate".into()),
             max_removed: MaxRemoved::Percent(50.0),
             admin: None,
             log_format: LogFormat::Json,
@@ -118,12 +120,29 @@ impl RawSettings {
         let read = fields.read("shutdown_grace", |item| reader.duration(item, least));
         settings.shutdown_grace = read.unwrap_or(settings.shutdown_grace);
         settings.seal_key = fields.read("seal_key", |item| seal_key(reader, item));
+        if let Some(path) = fields.read("self_service", |item| reader.parsed(item, self_service)) {
+            settings.self_service = path;
+        }
         let grace = fields.get("shutdown_grace").map(|item| reader.at(item));
         self.grace = Some(grace.unwrap_or(fields.at));
         if let Some(fields) = fields.read("limits", |item| reader.fields(item, &keys::LIMITS)) {
             read_limits(reader, &fields, &mut settings.limits);
         }
     }
+}
+
+/// The path of the holders' own endpoints; an empty text is none.
+fn self_service(text: &str) -> Result<Option<Box<str>>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    plain_path(text)?;
+    if text.ends_with('/') {
+        return Err(
+            "expected a path with something behind its last /, such as /_gate; \"\" switches them off",
+        );
+    }
+    Ok(Some(text.into()))
 }
 
 fn seal_key(reader: &mut Reader<'_>, item: Item<'_>) -> Option<SealKey> {

@@ -293,6 +293,15 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "28:10: `header` and `rows` stand at one place, or one inside the other",
         "26:9: warning: `/data2/x` passes unfiltered",
     ]),
+    ("[server]", "[server]\nself_service = \"/api/v1\"", &[
+        "11:8: paths under /api/v1 are the gate's own (`self_service`)",
+    ]),
+    ("[server]", "[server]\nself_service = \"/api/v1/\"", &[
+        "3:16: `/api/v1/`: expected a path with something behind its last /, such as /_gate; \"\" switches them off",
+    ]),
+    ("path = \"/api/v1/reports/leads\"", "path = \"/_gate/leads\"", &[
+        "10:8: `/_gate/leads`: paths under /_gate are the gate's own",
+    ]),
     ("country = {}", "country = {}\nStat = {}\n\"Stat.payout\" = {}", &[
         "18:1: columns `Stat` and `Stat.payout` have the same `response`, or one inside the other's",
     ]),
