@@ -38,6 +38,7 @@
 //! | 3 | [`config`] | from files to a policy, every problem in one report | sockets, requests |
 //! | 3 | [`decide`] | may it pass? | `async`, clock, locks, files, metrics, logs, `config` |
 //! | 4 | [`rewrite`] | what goes to the backend | likewise |
+//! | 4 | [`self_service`] | what holders are told of their tokens and reports | likewise |
 //! | 5 | [`load`] | the one load path: config, then its tests; written requests | sockets |
 //! | 6 | [`serve`] | sockets, time, counting | rules |
 //! | 6 | [`reload`] | watching, loading, publishing | requests |
@@ -70,6 +71,7 @@ pub mod manage;
 pub mod policy;
 pub mod reload;
 pub mod rewrite;
+pub mod self_service;
 pub mod serve;
 
 pub use gate::Gate;

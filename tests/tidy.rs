@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("config", 3),
     ("decide", 3),
     ("rewrite", 4),
+    ("self_service", 4),
     ("load", 5),
     ("serve", 6),
     ("reload", 6),
@@ -27,7 +28,7 @@ const FLOORS: [(&str, u8); 15] = [
 ];
 
 /// Rooms that only compute: the same answer for the same question, always.
-const PURE: [&str; 5] = ["domain", "filter", "policy", "decide", "rewrite"];
+const PURE: [&str; 6] = ["domain", "filter", "policy", "decide", "rewrite", "self_service"];
 
 /// What none of them touches.
 const IMPURE: [&str; 18] = [
