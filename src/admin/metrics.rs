@@ -10,7 +10,8 @@ use crate::domain::time::{Expiry, Timestamp};
 use crate::policy::{Policy, PolicyReader};
 use crate::reload::Reloader;
 use crate::serve::{
-    AccessLog, ByOutcome, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, REQUEST_BOUNDS, Shard,
+    AccessLog, ByOutcome, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, REQUEST_BOUNDS,
+    SELF_SERVICE, Shard,
 };
 use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -98,12 +99,14 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     }
     let mut outcomes = Vec::new();
     let (mut durations, mut backend_durations) = (Vec::new(), Vec::new());
-    for (name, report) in &counts.reports {
-        let name = name.as_ref().map_or("-", |name| name.as_str());
+    let asked =
+        counts.reports.iter().map(|(name, report)| (name.as_ref().map_or("-", |n| n.as_str()), report));
+    let own = (counts.self_service.request.count > 0).then_some((SELF_SERVICE, &counts.self_service));
+    for (name, report) in asked.chain(own) {
         let labels = [("report", name)];
         outcomes.extend(by_outcome(&report.outcomes, &labels));
         durations.push(histogram(&report.request, &REQUEST_BOUNDS, &labels));
-        if name == "-" {
+        if name == "-" || name == SELF_SERVICE {
             continue;
         }
         backend_durations.push(histogram(&report.backend, &REQUEST_BOUNDS, &labels));

@@ -15,6 +15,7 @@ use crate::filter::headers::Success;
 use crate::filter::{Filter, headers};
 use crate::policy::{Limits, Snapshot};
 use crate::rewrite::{BackendRequest, rewrite};
+use crate::self_service;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Request, Response, request};
@@ -41,7 +42,8 @@ where
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
     drop(snapshot);
     let request = match admitted {
-        Ok(request) => request,
+        Ok(Admitted::Report(request)) => request,
+        Ok(Admitted::SelfService(document)) => return respond::document(document, record),
         Err(denial) => return respond::refusal(&denial, record),
     };
     match forward(shard, &request, &mut record).await {
@@ -52,6 +54,18 @@ where
     }
 }
 
+/// What an admitted request gets.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment, and most requests are for reports: no allocation"
+)]
+enum Admitted {
+    /// The answer of the backend.
+    Report(BackendRequest),
+    /// A JSON document of the gate's own.
+    SelfService(String),
+}
+
 /// The checks and the rewrite, and the time they took of the gate's own.
 async fn admit<B>(
     shard: &Shard,
@@ -60,7 +74,7 @@ async fn admit<B>(
     head: &request::Parts,
     body: B,
     connection: &Connection,
-) -> Result<BackendRequest, Denial>
+) -> Result<Admitted, Denial>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -84,11 +98,18 @@ where
             request_id: &request_id,
         };
         let holder = decide::identify_holder(policy, &head, now, &mut record.facts)?;
+        if let Some(endpoint) = self_service::endpoint(policy, head.path) {
+            record.self_service();
+            read_body(body, BodyRule::Forbidden, &policy.settings.limits).await?;
+            let document = self_service::answer(policy, &head, holder, &endpoint, now);
+            return document.map(Admitted::SelfService);
+        }
         let permit = decide::authorize(policy, &head, holder, &mut record.facts)?;
         let began = Instant::now();
         let body = read_body(body, permit.body_rule(), &policy.settings.limits).await?;
         waiting = Some(began.elapsed());
         rewrite(&permit, &head, &body, now, &shard.grants(snapshot), shard.seal_key.as_ref())
+            .map(Admitted::Report)
     };
     let decided = decide().await;
     let own = record.started().elapsed().saturating_sub(waiting.unwrap_or_default());
@@ -149,7 +170,7 @@ where
 {
     let limit = match rule {
         BodyRule::UpTo(_) | BodyRule::Forbidden if body.is_end_stream() => return Ok(Bytes::new()),
-        BodyRule::Forbidden => return Err(Denial::new(Code::BodyInvalid, "this report takes no body")),
+        BodyRule::Forbidden => return Err(Denial::new(Code::BodyInvalid, "this request takes no body")),
         BodyRule::UpTo(limit) => limit,
     };
     let reading = async {

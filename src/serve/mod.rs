@@ -31,7 +31,7 @@ pub use shard::{Shard, random_seal_key};
 pub(crate) use connection::Connection;
 pub(crate) use handle::handle;
 pub(crate) use respond::problem_json;
-pub(crate) use tally::{ByOutcome, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS};
+pub(crate) use tally::{ByOutcome, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS, SELF_SERVICE};
 
 use crate::policy::PolicyReader;
 use std::io;

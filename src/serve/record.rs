@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::drain::Stage;
 use super::findings::Topic;
 use super::shard::Shard;
-use super::tally::{Counted, Outcome};
+use super::tally::{Counted, Outcome, SELF_SERVICE};
 use crate::decide::Facts;
 use crate::domain::code::Code;
 use crate::domain::encode;
@@ -49,6 +49,8 @@ pub(crate) struct Record {
     /// The status of the head, and how the request ends once all of the answer was handed over.
     answer: Option<(u16, Outcome)>,
     violation: Option<&'static str>,
+    /// It asks for one of the holders' own endpoints.
+    self_service: bool,
 }
 
 /// How much of the answer the connection has taken.
@@ -93,6 +95,7 @@ impl Record {
             handed_over: HandedOver::Nothing,
             answer: None,
             violation: None,
+            self_service: false,
         }
     }
 
@@ -102,6 +105,17 @@ impl Record {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// It asks for one of the holders' own endpoints.
+    pub(crate) fn self_service(&mut self) {
+        self.self_service = true;
+    }
+
+    /// What stands for the report: its name, or `_gate`.
+    fn report(&self) -> Option<&str> {
+        let own = self.self_service.then_some(SELF_SERVICE);
+        own.or_else(|| self.facts.report.as_ref().map(|name| name.as_str()))
     }
 
     /// The checks and the rewrite are over, after so much time of the gate's own.
@@ -204,10 +218,13 @@ impl Record {
         line.address("peer", Some(self.connection.peer()));
         line.optional("principal", self.facts.principal.as_ref().map(|id| id.as_str()));
         line.optional("token", self.facts.token.as_ref().map(|id| id.as_str()));
-        line.optional("report", self.facts.report.as_ref().map(|name| name.as_str()));
+        line.optional("report", self.report());
         line.optional("method", self.head.as_ref().map(|(method, _)| method.as_str()));
         match &self.head {
-            Some((_, uri)) if self.facts.report.is_some() => line.text("path", uri.path()),
+            // A success of the gate's own stands at a path of the config's own words.
+            Some((_, uri)) if self.facts.report.is_some() || self.self_service && outcome.is_none() => {
+                line.text("path", uri.path());
+            }
             Some((_, uri)) => line.text("path", &presentable(uri.path())),
             None => line.nothing("path"),
         }
@@ -240,6 +257,7 @@ impl Drop for Record {
         }
         self.shard.tally.end(&Counted {
             report: self.facts.report.as_ref(),
+            self_service: self.self_service,
             principal: self.facts.principal.as_ref().filter(|_| self.principal_series),
             outcome: self.ending().1,
             duration,

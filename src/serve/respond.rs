@@ -130,6 +130,14 @@ pub(crate) fn success(
     finished(from.status, head, record, body)
 }
 
+/// A document of the gate's own.
+pub(crate) fn document(text: String, mut record: Box<Record>) -> Response<Body> {
+    let mut head = HeaderMap::with_capacity(8);
+    head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    record.answer(StatusCode::OK, None);
+    finished(StatusCode::OK, head, record, |record| Body::whole(text.into(), record))
+}
+
 fn finished(
     status: StatusCode,
     mut head: HeaderMap,

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// What stands for the report where holders ask for their own endpoints; no report can have the name.
+pub(crate) const SELF_SERVICE: &str = "_gate";
+
 /// How a request ended: `None` is a success.
 pub(crate) type Outcome = Option<Code>;
 
@@ -101,10 +104,25 @@ pub(crate) struct ReportCounts {
     pub(crate) violations: HashMap<&'static str, u64>,
 }
 
+impl ReportCounts {
+    fn add(&mut self, other: &Self) {
+        self.outcomes.add(&other.outcomes);
+        self.request.add(&other.request);
+        self.backend.add(&other.backend);
+        self.columns_removed += other.columns_removed;
+        self.foreign_rows += other.foreign_rows;
+        for (kind, count) in &other.violations {
+            *self.violations.entry(kind).or_default() += count;
+        }
+    }
+}
+
 /// All that is counted of requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
     pub(crate) reports: HashMap<Option<ReportName>, ReportCounts>,
+    /// The holders' own endpoints.
+    pub(crate) self_service: ReportCounts,
     pub(crate) principals: HashMap<PrincipalId, ByOutcome>,
     pub(crate) decisions: ByOutcome,
     pub(crate) decision: Histogram<8>,
@@ -115,16 +133,9 @@ impl Counts {
     /// Adds another shard's counts.
     pub(crate) fn add(&mut self, other: &Self) {
         for (name, report) in &other.reports {
-            let sum = self.reports.entry(name.clone()).or_default();
-            sum.outcomes.add(&report.outcomes);
-            sum.request.add(&report.request);
-            sum.backend.add(&report.backend);
-            sum.columns_removed += report.columns_removed;
-            sum.foreign_rows += report.foreign_rows;
-            for (kind, count) in &report.violations {
-                *sum.violations.entry(kind).or_default() += count;
-            }
+            self.reports.entry(name.clone()).or_default().add(report);
         }
+        self.self_service.add(&other.self_service);
         for (id, outcomes) in &other.principals {
             self.principals.entry(id.clone()).or_default().add(outcomes);
         }
@@ -138,6 +149,8 @@ impl Counts {
 #[derive(Debug)]
 pub(crate) struct Counted<'r> {
     pub(crate) report: Option<&'r ReportName>,
+    /// It asked for one of the holders' own endpoints.
+    pub(crate) self_service: bool,
     /// `None`: unknown, or there are too many principals for a series each.
     pub(crate) principal: Option<&'r PrincipalId>,
     pub(crate) outcome: Outcome,
@@ -207,7 +220,11 @@ impl Tally {
                 counts.principals.entry(principal.clone()).or_default().count(request.outcome);
             }
         }
-        let report = counts.reports.entry(request.report.cloned()).or_default();
+        let report = if request.self_service {
+            &mut counts.self_service
+        } else {
+            counts.reports.entry(request.report.cloned()).or_default()
+        };
         report.outcomes.count(request.outcome);
         report.request.observe(&REQUEST_BOUNDS, request.duration);
         if let Some(backend) = request.backend {
@@ -235,6 +252,7 @@ mod tests {
         let report = ReportName::parse("leads").unwrap();
         let counted = |outcome, millis| Counted {
             report: Some(&report),
+            self_service: false,
             principal: None,
             outcome,
             duration: Duration::from_millis(millis),
