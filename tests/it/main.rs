@@ -33,6 +33,7 @@ mod paging;
 mod preview;
 mod reload;
 mod rewrite;
+mod self_service;
 mod self_test;
 mod snippets;
 mod stream;
