@@ -100,9 +100,9 @@ where
         let holder = decide::identify_holder(policy, &head, now, &mut record.facts)?;
         if let Some(endpoint) = self_service::endpoint(policy, head.path) {
             record.self_service();
+            let document = self_service::answer(policy, &head, holder, &endpoint, now)?;
             read_body(body, BodyRule::Forbidden, &policy.settings.limits).await?;
-            let document = self_service::answer(policy, &head, holder, &endpoint, now);
-            return document.map(Admitted::SelfService);
+            return Ok(Admitted::SelfService(document));
         }
         let permit = decide::authorize(policy, &head, holder, &mut record.facts)?;
         let began = Instant::now();

@@ -178,6 +178,8 @@ fn what_is_no_endpoint_and_who_is_no_holder() {
     );
     let body = Request::get("/_gate/whoami").of("acme").body("x");
     assert_eq!(gate.call(&body).code(), "body_invalid");
+    let body = Request::post("/_gate/whoami", "application/json", "{}").of("acme");
+    assert_eq!(gate.call(&body).code(), "method_not_allowed", "the method comes first");
     for target in ENDPOINTS.into_iter().chain(["/_gate", "/_gate/nothing"]) {
         let answer = gate.call(&Request::get(target));
         assert_eq!((answer.status, answer.code().as_str()), (401, "token_missing"), "{target}");
