@@ -2,10 +2,12 @@
 
 use super::granted::{GrantedReport, title};
 use super::schema::{Members, Schema};
+use crate::domain::column::Column;
 use crate::domain::dialect::{
     CsvDialect, CsvHeader, Documents, JsonDialect, OutputFormat, ResponseFormat, RowForm, Shape,
 };
 use crate::domain::pointer::Pointer;
+use std::collections::HashSet;
 
 /// The body of a success in that format: its media type and what it holds. `row` is where the document describes a row.
 pub(super) fn content(
@@ -42,20 +44,16 @@ pub(super) fn content(
 
 /// An object that holds the granted columns that a row has.
 pub(super) fn row(granted: &GrantedReport<'_>) -> Schema {
-    let mut members: Vec<(String, Schema)> = Vec::with_capacity(granted.columns.len());
-    for column in &granted.columns {
-        let name = column.name.as_str();
-        members
-            .push((name.to_owned(), Schema { title: Some(title(column).to_owned()), ..Schema::default() }));
-    }
+    let described = |column: &&Column| {
+        let schema = Schema { title: Some(title(column).to_owned()), ..Schema::default() };
+        (column.name.as_str().to_owned(), schema)
+    };
+    let mut members: Vec<_> = granted.columns.iter().map(described).collect();
     // A column whose name has dots may stand as deep as they say.
-    for column in &granted.columns {
-        if let Some((outer, _)) = column.name.as_str().split_once('.')
-            && members.iter().all(|(name, _)| name != outer)
-        {
-            members.push((outer.to_owned(), Schema::default()));
-        }
-    }
+    let mut seen: HashSet<&str> = granted.columns.iter().map(|column| column.name.as_str()).collect();
+    let outer = granted.columns.iter().filter_map(|column| Some(column.name.as_str().split_once('.')?.0));
+    members
+        .extend(outer.filter(|outer| seen.insert(outer)).map(|outer| (outer.to_owned(), Schema::default())));
     Schema::closed(Members(members), Vec::new())
 }
 
@@ -106,7 +104,7 @@ mod tests {
     use super::super::tests::{changed, json_text, of};
     use super::*;
     use crate::decide::fixture::{self, at};
-    use crate::domain::column::{Catalogue, Column};
+    use crate::domain::column::Catalogue;
     use crate::domain::dialect::ResponseDialect;
     use crate::domain::names::ColumnName;
     use serde_json::{Value, json};
