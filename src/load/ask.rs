@@ -11,6 +11,7 @@ use crate::domain::names::PrincipalId;
 use crate::domain::time::Timestamp;
 use crate::policy::{Grant, GrantKey, Grants, Policy, Report, SealKey, TokenPlace};
 use crate::rewrite::{self, BackendRequest};
+use crate::self_service;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -114,6 +115,10 @@ pub(super) fn ask_seeing<'p>(
         Asks::HolderAnywhere(id) => decide::assume_holder_anywhere(policy, id, &head, &mut seen.facts),
     }?;
     seen.holder = Some(holder);
+    if self_service::endpoint(policy, head.path).is_some() {
+        let own = "the gate answers this path itself: the backend gets nothing, and there is no report to explain";
+        return Err(Denial::new(Code::ReportNotFound, own));
+    }
     let permit = decide::authorize(policy, &head, holder, &mut seen.facts)?;
     seen.permit = Some(permit);
     check_body(permit.body_rule(), request.body)?;
