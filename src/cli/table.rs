@@ -23,13 +23,21 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(head).chain(body).collect()
 }
 
-/// The text on one line, control characters written as escapes: a terminal would obey them.
+/// The text on one line; control characters are written as escapes, because a terminal would obey them.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let escaped = |c: char| if is_obeyed(c) { c.escape_default().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escaped).collect())
+}
+
+/// Control characters, line ends, and those that turn the direction of what follows (UAX #9 section 2).
+fn is_obeyed(c: char) -> bool {
+    let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].contains(&c)
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c);
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -40,6 +48,12 @@ mod tests {
     fn a_terminal_is_told_nothing() {
         let cells = [vec!["a\u{1b}[2J".to_owned(), "b\nc".to_owned()]];
         assert_eq!(table(&["A", "B"], &cells), "A           B\na\\u{1b}[2J  b\\nc\n");
+        // It would show what follows from right to left, or below.
+        for c in ['\u{61c}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{2028}', '\u{9b}']
+        {
+            assert_eq!(visible(&format!("a{c}b")), format!("a{}b", c.escape_default()));
+        }
+        assert_eq!(visible("Äрус\u{200d}"), "Äрус\u{200d}");
     }
 
     #[test]
