@@ -165,6 +165,43 @@ fn node_fetches_the_report() {
     fetches("node", "node".as_ref(), &["-"]);
 }
 
+/// A redirection may lead anywhere.
+#[test]
+fn the_token_does_not_follow_a_redirection() {
+    let elsewhere = RecordingBackend::json(ROWS);
+    let to = elsewhere.address();
+    let gate_like = RecordingBackend::start(move |_, reply| {
+        reply.send(format!("HTTP/1.1 302 Found\r\nLocation: http://{to}/leads\r\nContent-Length: 0\r\n\r\n"));
+    });
+    for token_in in ["bearer", "header:x-api-key"] {
+        let gate = gate(&elsewhere, token_in);
+        let config = gate.config();
+        for (language, program, arguments) in
+            [("curl", "sh", &["-s"][..]), ("python", "python3", &["-"]), ("node", "node", &["-"])]
+        {
+            let printed = run(&[
+                "snippet",
+                "-c",
+                config.to_str().unwrap(),
+                "--as",
+                "acme",
+                "leads",
+                "--lang",
+                language,
+                "--url",
+                &format!("http://{}", gate_like.address()),
+            ]);
+            execute(program.as_ref(), arguments, &String::from_utf8(printed.stdout).unwrap());
+            let seen = elsewhere.received();
+            assert!(
+                seen.iter().all(|seen| !format!("{:?}", seen.headers()).contains("YOUR_TOKEN")),
+                "{language}"
+            );
+        }
+    }
+    assert_eq!(gate_like.count(), 6);
+}
+
 #[test]
 #[ignore = "needs php; tests/run installs it"]
 fn php_fetches_the_report() {

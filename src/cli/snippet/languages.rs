@@ -27,8 +27,10 @@ pub(super) fn curl(call: &Call) -> String {
 }
 
 pub(super) fn python(call: &Call) -> String {
-    let headers =
-        lines(call, "        ", |name, value| format!("{}: {},", python_text(name), python_text(value)));
+    // Other headers would follow a redirection to wherever it leads, with the token.
+    let headers = lines(call, "", |name, value| {
+        format!("request.add_unredirected_header({}, {})", python_text(name), python_text(value))
+    });
     let body = match &call.body {
         Some((_, body)) => format!("    data={}.encode(),\n", python_text(body)),
         None => String::new(),
@@ -42,10 +44,8 @@ import urllib.request
 request = urllib.request.Request(
     {url},
     method={method},
-    headers={{
-{headers}    }},
 {body})
-try:
+{headers}try:
     with urllib.request.urlopen(request, timeout={PATIENCE}) as response:
         report = response.read()
 except urllib.error.HTTPError as refusal:
