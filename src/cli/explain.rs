@@ -4,10 +4,11 @@ use super::failure::Failure;
 use super::table::{table, visible};
 use super::token::key;
 use super::{Format, show};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Method};
 use reportgate::clock;
+use reportgate::config::blotted;
 use reportgate::domain::names::PrincipalId;
 use reportgate::load::{self, Asks, Decision, Explanation, WrittenRequest};
 use reportgate::policy::{Policy, Report};
@@ -18,6 +19,7 @@ use std::path::Path;
 /// What is explained.
 #[derive(Debug, Args)]
 #[command(allow_missing_positional = true)]
+#[command(group(ArgGroup::new("who").required(true).args(["principal", "token_stdin"])))]
 #[command(
     after_help = "Example: reportgate explain --as acme --ip 203.0.113.7 '/api/v1/reports/leads?fields=email'\n\n\
     Nothing is sent. Rates are not looked at, and paging cursors can only be opened under a configured seal_key."
@@ -25,7 +27,6 @@ use std::path::Path;
 pub(super) struct Options {
     /// As if this affiliate or employee asked; its token is not looked at
     #[arg(long = "as", value_name = "ID", value_parser = PrincipalId::parse)]
-    #[arg(required_unless_present = "token_stdin", conflicts_with = "token_stdin")]
     principal: Option<PrincipalId>,
     /// As if the holder of the token on stdin asked
     #[arg(long)]
@@ -42,7 +43,7 @@ pub(super) struct Options {
     /// A header of the request
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Its body, or @FILE; a form, as with curl, unless a Content-Type is given
+    /// Its body, or @FILE without its line ends; a form, as with curl, unless a Content-Type is given
     #[arg(short, long, value_name = "DATA", value_parser = data)]
     data: Option<Data>,
     /// How it is printed
@@ -103,7 +104,7 @@ pub(super) fn report_named<'p>(policy: &'p Policy, name: &str) -> Result<&'p Rep
     let mut reports = policy.reports.iter().map(|(_, report)| report);
     let known =
         || policy.reports.iter().map(|(_, report)| report.name.as_str()).collect::<Vec<_>>().join(", ");
-    let unknown = || Failure::Plain(format!("there is no report `{name}`; there are: {}", known()));
+    let unknown = || Failure::Plain(blotted(format!("there is no report `{name}`; there are: {}", known())));
     reports.find(|report| report.name.as_str() == name).ok_or_else(unknown)
 }
 
@@ -171,12 +172,12 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-/// The text itself, or what stands in the file behind `@`.
+/// The text itself, or what stands in the file behind `@`, without its line ends: curl leaves them out.
 fn data(text: &str) -> Result<Data, String> {
-    match text.strip_prefix('@') {
-        None => Ok(Data(text.as_bytes().into())),
-        Some(file) => fs::read(file).map(|bytes| Data(bytes.into())).map_err(|error| error.to_string()),
-    }
+    let Some(file) = text.strip_prefix('@') else { return Ok(Data(text.as_bytes().into())) };
+    let mut bytes = fs::read(file).map_err(|error| error.to_string())?;
+    bytes.retain(|byte| !matches!(byte, b'\r' | b'\n' | b'\0'));
+    Ok(Data(bytes.into()))
 }
 
 #[cfg(test)]
@@ -197,6 +198,17 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(url(text).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn bodies_are_read_as_curl_reads_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("body");
+        std::fs::write(&path, "a=1&\r\nb=2\0\n").unwrap();
+        let read = |text: &str| data(text).ok().map(|data| data.0.into_vec());
+        assert_eq!(read(&format!("@{}", path.display())).as_deref(), Some(b"a=1&b=2".as_slice()));
+        assert_eq!(read("a=1\n").as_deref(), Some(b"a=1\n".as_slice()));
+        assert_eq!(read(&format!("@{}", dir.path().join("none").display())), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod token;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use failure::Failure;
+use reportgate::config::blotted;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -120,7 +121,11 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(usage) => {
             // Help goes to stdout with code 0, a mistake to stderr with code 2. There is nobody to
             // tell when that fails.
-            let _ = usage.print();
+            match usage.render().to_string() {
+                // What was given by mistake may be a token.
+                told if usage.use_stderr() && blotted(told.clone()) != told => note(&blotted(told)),
+                _ => drop(usage.print()),
+            }
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };

@@ -4,7 +4,7 @@
 
 use super::explain::{known, report_named};
 use super::failure::{Failure, count};
-use super::table::table;
+use super::table::{table, visible};
 use super::{note, print};
 use clap::{Args, ValueEnum};
 use http::HeaderValue;
@@ -97,7 +97,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<(), Failure> {
 /// What is told of a request that does not pass.
 pub(super) fn refused(id: &PrincipalId, denial: &Denial) -> Failure {
     let (code, status) = (denial.code, denial.code.status());
-    Failure::Plain(format!("{id} would be refused: {status} {code}: {}", denial.detail))
+    Failure::Plain(format!("{id} would be refused: {status} {code}: {}", visible(&denial.told())))
 }
 
 fn fetch(asked: &BackendRequest, output: OutputFormat) -> Result<Fetched, Failure> {
@@ -225,7 +225,7 @@ fn listed(names: &[impl Display]) -> String {
         return "nothing".to_owned();
     }
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    super::table::visible(&names.join(", ")).into_owned()
+    visible(&names.join(", ")).into_owned()
 }
 
 /// `NAME=VALUE`.

@@ -7,7 +7,7 @@ use super::edit::{self, Options};
 use super::failure::Failure;
 use super::table::table;
 use super::{Format, Output, print, show};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use http::StatusCode;
 use jiff::civil::Date;
 use reportgate::clock;
@@ -58,14 +58,16 @@ pub(super) enum Command {
     },
     /// Let a token work longer
     #[command(after_help = "Example: reportgate token extend k7f3q9 --by 90d")]
+    #[command(group(ArgGroup::new("end").required(true).args(["by", "to"])))]
     Extend {
-        /// The token's id
+        /// The token's id, as `token list` has it
+        #[arg(value_name = "TOKEN_ID")]
         token: String,
         /// So much longer, from its end or from now, whichever is later: 90d
-        #[arg(long, value_name = "TIME", value_parser = duration, required_unless_present = "to")]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
         by: Option<Duration>,
         /// Until that day or time (UTC), or never
-        #[arg(long, value_name = "DATE", value_parser = life, conflicts_with = "by")]
+        #[arg(long, value_name = "DATE", value_parser = life)]
         to: Option<Life>,
         #[command(flatten)]
         options: Options,
@@ -73,7 +75,8 @@ pub(super) enum Command {
     /// Issue a second token in place of one, which works on for a while
     #[command(after_help = "Example: reportgate token rotate k7f3q9 --overlap 7d")]
     Rotate {
-        /// The token's id
+        /// The token's id, as `token list` has it
+        #[arg(value_name = "TOKEN_ID")]
         token: String,
         /// How long the old one works on
         #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
@@ -88,7 +91,8 @@ pub(super) enum Command {
     },
     /// Delete a token: it is refused from the next request on
     Revoke {
-        /// The token's id
+        /// The token's id, as `token list` has it
+        #[arg(value_name = "TOKEN_ID")]
         token: String,
         #[command(flatten)]
         options: Options,
@@ -190,7 +194,12 @@ fn issued(
         let issued = edit(draft, &mut || random.byte())?;
         random.check(issued).map_err(|failure| ManageError::Refused(failure.message()))
     })?;
-    edit::tell(options, &change, &format!("token {} {}", change.value.id, until(change.value.expires)));
+    let Issued { id, expires, replaces, .. } = &change.value;
+    let mut told = format!("token {id} {}", until(*expires));
+    if let Some((old, end)) = replaces {
+        told += &format!(", in place of {old}, which {}", until(*end));
+    }
+    edit::tell(options, &change, &told);
     let Issued { token, .. } = change.value;
     match &mut file {
         // Shown changes issue nothing, unless the file goes on to somewhere else.

@@ -26,7 +26,7 @@ pub use draft::Drafts;
 pub(crate) use near::nearest;
 pub use problem::{Location, Report};
 pub use schema::schema;
-pub(crate) use secret::blotted;
+pub use secret::blotted;
 pub use source::Sources;
 
 use crate::domain::code::Code;

@@ -117,7 +117,8 @@ fn stars(secret: &str) -> String {
 }
 
 /// The text with everything that looks like a token blotted out.
-pub(crate) fn blotted(text: String) -> String {
+#[must_use]
+pub fn blotted(text: String) -> String {
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_-+=".contains(c);
     let mut out = String::new();
     let mut rest = text.as_str();

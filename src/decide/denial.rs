@@ -54,6 +54,20 @@ impl Denial {
         Self::new(code, detail).with("parameter", parameter.into())
     }
 
+    /// Its sentence and its members, for people: on one line, if the client's own text is.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let mut told = self.detail.to_string();
+        for (name, value) in &self.extras {
+            told += &match value {
+                Extra::Text(text) => format!("; {name}: {text}"),
+                Extra::List(list) if list.is_empty() => format!("; {name}: none"),
+                Extra::List(list) => format!("; {name}: {}", list.join(", ")),
+            };
+        }
+        told
+    }
+
     /// With an extra member.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Extra>) -> Self {

@@ -228,13 +228,7 @@ impl Told<'_, '_> {
 
     /// Why a check refuses, with everything that the client is told and what only the operator may know.
     fn refusal(&self, denial: &Denial) -> String {
-        let mut detail = denial.detail.to_string();
-        for (name, value) in &denial.extras {
-            match value {
-                Extra::Text(text) => detail += &format!("; {name}: {text}"),
-                Extra::List(list) => detail += &format!("; {name}: {}", list_of(list)),
-            }
-        }
+        let mut detail = denial.told();
         let id = self.seen.facts.token.as_ref();
         if let Some(token) = id.and_then(|id| self.policy.tokens.iter().find(|token| token.id == *id))
             && denial.code == Code::TokenExpired

@@ -1,6 +1,6 @@
 //! Why a change was not made.
 
-use crate::config::Rejected;
+use crate::config::{Rejected, blotted};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -48,9 +48,17 @@ impl fmt::Display for ManageError {
         match self {
             Self::Config(_) => f.write_str("the config has problems, which come first"),
             Self::WouldNotLoad(_) => f.write_str("the change is refused, and nothing was changed"),
-            Self::NotFound { what, name, near: None } => write!(f, "there is no {what} \"{name}\""),
-            Self::NotFound { what, name, near: Some(near) } => {
-                write!(f, "there is no {what} \"{name}\"; did you mean \"{near}\"?")
+            Self::NotFound { what, name, near } => {
+                // Somebody may have named a token by itself.
+                let shown = blotted(name.clone());
+                write!(f, "there is no {what} \"{shown}\"")?;
+                match near {
+                    Some(near) => write!(f, "; did you mean \"{near}\"?"),
+                    None if *what == "token" && shown != *name => {
+                        f.write_str("; a token is named by its id, which `token list` has")
+                    }
+                    None => Ok(()),
+                }
             }
             Self::Refused(why) => f.write_str(why),
             Self::Changed(path) => {

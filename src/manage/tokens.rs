@@ -38,6 +38,8 @@ pub struct Issued {
     pub id: String,
     /// When it stops working.
     pub expires: Expiry,
+    /// The token in whose place it is, and when that one stops working.
+    pub replaces: Option<(String, Expiry)>,
 }
 
 /// Issues a token to a principal; `random` gives uniformly distributed bytes.
@@ -54,7 +56,7 @@ pub fn issue(
     let expires = expiry(draft, life)?;
     let token = Token::generate(&mut random);
     let id = add(draft, principal, &token.digest(), expires, note, &mut random)?;
-    Ok(Issued { token, id, expires })
+    Ok(Issued { token, id, expires, replaces: None })
 }
 
 /// Takes over a key that a principal has already; `weak` allows one of fewer than 20 characters.
@@ -171,7 +173,7 @@ pub fn rotate(
     if end != old {
         set_end(draft, token, end)?;
     }
-    Ok(Issued { token: new, id, expires })
+    Ok(Issued { token: new, id, expires, replaces: Some((token.to_owned(), end)) })
 }
 
 /// Deletes a token: it is refused from the next request on.

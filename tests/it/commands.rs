@@ -321,6 +321,56 @@ fn changes_are_shown_without_being_made() {
 }
 
 #[test]
+fn tokens_given_by_mistake_are_not_said() {
+    let bed = with_acme();
+    let token = bed.ok(&["token", "new", "acme"]);
+    let token = token.trim_end();
+    #[rustfmt::skip]
+    let cases: [&[&str]; 10] = [
+        &["token", "revoke", token], &["token", "rotate", token], &["token", "list", token], &["role", "show", token],
+        &["ip", "add", "acme", token], &["columns", "set", "acme", "leads", token], &["preview", "--as", "acme", token],
+        &["explain", "--as", token, "--ip", "192.0.2.1", "/leads"], &["explain", "--as", "acme", "--ip", "192.0.2.1", "-H", token, "/"],
+        &[token],
+    ];
+    for command in cases {
+        let output = bed.run(command);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty() && !told.is_empty(), "{command:?}");
+        assert!(!told.contains(token), "{told}");
+    }
+    let output = bed.run(&["token", "revoke", token]);
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .ends_with("; a token is named by its id, which `token list` has\n")
+    );
+}
+
+#[test]
+fn a_rotation_tells_both_ends() {
+    let bed = with_acme();
+    bed.ok(&["token", "new", "acme"]);
+    let listed = |bed: &Bed| -> serde_json::Value {
+        serde_json::from_str(&bed.ok(&["token", "list", "acme", "--format", "json"])).unwrap()
+    };
+    let old = listed(&bed)[0]["id"].as_str().unwrap().to_owned();
+    bed.said.take();
+    bed.ok(&["token", "rotate", &old, "--overlap", "3d"]);
+    let (all, text) = (listed(&bed), |value: &serde_json::Value| value.as_str().unwrap().to_owned());
+    let new = all.as_array().unwrap().iter().find(|token| token["id"] != *old).unwrap();
+    let first = all.as_array().unwrap().iter().find(|token| token["id"] == *old).unwrap();
+    assert_eq!(
+        bed.said.take(),
+        format!(
+            "token {} expires {}, in place of {old}, which expires {}\n",
+            text(&new["id"]),
+            text(&new["expires"]),
+            text(&first["expires"])
+        )
+    );
+}
+
+#[test]
 fn everything_that_prints_data_prints_json() {
     let bed = with_acme();
     bed.ok(&["ip", "add", "acme", "192.0.2.0/24"]);

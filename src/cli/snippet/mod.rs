@@ -7,10 +7,12 @@ mod quote;
 use super::explain::{known, report_named};
 use super::failure::Failure;
 use super::preview::refused;
+use super::table::visible;
 use super::token::key;
 use super::{note, print};
 use clap::{Args, ValueEnum};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use reportgate::clock;
 use reportgate::domain::dialect::OutputFormat;
@@ -111,7 +113,10 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<(), Failure> {
         }
     })?;
     if !examples.is_empty() {
-        note(&format!("to be changed: {}\n", examples.join(", ")));
+        note(&format!("to be changed: {}\n", visible(&examples.join(", "))));
+    }
+    if options.url.is_none() {
+        note(&format!("it asks {base}, where the gate listens; --url tells where clients reach it\n"));
     }
     if options.token_stdin {
         note("it holds the token: send it the way you would send a password\n");
@@ -221,7 +226,13 @@ fn base(text: &str) -> Result<String, String> {
     let rest =
         ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme)).ok_or_else(expected)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%@!$&'()*+,;=".contains(c);
-    if rest.is_empty() || rest.starts_with('/') || !rest.chars().all(plain) {
+    // A user and password are no part of where the gate is, and several languages refuse them there.
+    let authority = rest.split('/').next().and_then(|host| host.parse::<Authority>().ok());
+    let is_place = |at: &Authority| {
+        let port = at.as_str().get(at.host().len()..).unwrap_or_default();
+        !at.host().is_empty() && !at.as_str().contains('@') && (port.is_empty() || at.port_u16().is_some())
+    };
+    if !authority.as_ref().is_some_and(is_place) || !rest.chars().all(plain) {
         return Err(expected());
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -237,7 +248,9 @@ mod tests {
         let cases = [
             ("https://reports.example/", Some("https://reports.example")), ("http://[::1]:8080/gate//", Some("http://[::1]:8080/gate")),
             ("reports.example", None), ("http://", None), ("http:///x", None), ("http://a?b", None), ("http://a#b", None),
-            ("http://a b", None), ("http://a\"", None), ("http://ä", None),
+            ("http://a b", None), ("http://a\"", None), ("http://ä", None), ("http://u:p@a", None), ("http://u@a/b", None),
+            ("http://:80", None), ("http://a:", None), ("http://a:x", None), ("http://a:65536", None), ("http://[", None),
+            ("https://a:65535/b@c", Some("https://a:65535/b@c")),
         ];
         for (text, expected) in cases {
             assert_eq!(base(text).ok().as_deref(), expected, "{text}");
