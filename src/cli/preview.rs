@@ -212,7 +212,8 @@ fn notes(
         notes += &format!("not sent by the backend: {}\n", listed(&fetched.missing));
     }
     if fetched.foreign_rows > 0 {
-        notes += &format!("cut, because they are somebody else's: {} rows\n", fetched.foreign_rows);
+        let foreign = usize::try_from(fetched.foreign_rows).unwrap_or(usize::MAX);
+        notes += &format!("cut, because they are somebody else's: {}\n", count(foreign, "row"));
     }
     if options.ip.is_none() {
         notes += "the whitelist was not looked at; see --ip\n";

@@ -6,7 +6,7 @@ use super::ask::{self, Target};
 use super::edit::{self, Options};
 use super::failure::Failure;
 use super::table::table;
-use super::{Format, Output, print, show};
+use super::{Format, Output, show};
 use clap::{ArgGroup, Args, Subcommand};
 use http::StatusCode;
 use jiff::civil::Date;
@@ -200,16 +200,25 @@ fn issued(
         told += &format!(", in place of {old}, which {}", until(*end));
     }
     edit::tell(options, &change, &told);
-    let Issued { token, .. } = change.value;
+    let Issued { token, id, .. } = change.value;
+    let lost = |error| {
+        Failure::because(
+            format!("nobody has seen token {id}, revoke it and try again: cannot write it"),
+            error,
+        )
+    };
     match &mut file {
         // Shown changes issue nothing, unless the file goes on to somewhere else.
         _ if options.mode() == reportgate::manage::Mode::Show && !options.takes_stdout() => Ok(()),
         Some(file) => {
             let written = writeln!(file, "{}", token.into_secret()).and_then(|()| file.sync_all());
-            written
-                .map_err(|error| Failure::because("cannot write the token; revoke it and try again", error))
+            written.map_err(lost)
         }
-        None => print(&(token.into_secret() + "\n")),
+        None => {
+            let mut out = io::stdout().lock();
+            // Nobody reads it twice: a reader that went away has lost it.
+            writeln!(out, "{}", token.into_secret()).and_then(|()| out.flush()).map_err(lost)
+        }
     }
 }
 

@@ -346,6 +346,27 @@ fn tokens_given_by_mistake_are_not_said() {
     );
 }
 
+/// It is printed once: whoever pipes it to a program that is gone must hear of it.
+#[test]
+fn a_token_that_nobody_reads_is_told() {
+    let bed = with_acme();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_reportgate"));
+    program.arg("-c").arg(bed.path("reportgate.toml")).args(["token", "new", "acme"]);
+    let output =
+        program.env_remove("REPORTGATE_CONFIG").stdin(Stdio::null()).stdout(writer).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let listed: serde_json::Value =
+        serde_json::from_str(&bed.ok(&["token", "list", "acme", "--format", "json"])).unwrap();
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains(&format!("nobody has seen token {id}, revoke it")) && !told.contains("rg_"),
+        "{told}"
+    );
+}
+
 #[test]
 fn a_rotation_tells_both_ends() {
     let bed = with_acme();
