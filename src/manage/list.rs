@@ -8,7 +8,13 @@ use toml_edit::{Array, Value};
 /// Appends a value, on a line of its own where the others stand so.
 pub(super) fn push(array: &mut Array, value: impl Into<Value>) {
     let mut value = value.into();
-    let Some(last) = array.iter().last() else { return array.push_formatted(value) };
+    let Some(last) = array.iter().last() else {
+        let trailing = trailing(array);
+        let (comment, end) = at_line_end(&trailing);
+        value.decor_mut().set_prefix(behind(comment, ""));
+        array.set_trailing(end);
+        return array.push_formatted(value);
+    };
     let indent = match prefix(last).rsplit_once('\n') {
         Some((_, indent)) => format!("\n{indent}"),
         None => " ".to_owned(),
@@ -16,13 +22,13 @@ pub(super) fn push(array: &mut Array, value: impl Into<Value>) {
     if array.trailing_comma() {
         let trailing = trailing(array);
         let (comment, end) = at_line_end(&trailing);
-        value.decor_mut().set_prefix(format!("{comment}{indent}"));
+        value.decor_mut().set_prefix(behind(comment, &indent));
         array.set_trailing(end);
     } else if let Some(last) = array.len().checked_sub(1).and_then(|place| array.get_mut(place)) {
         let suffix = last.decor().suffix().and_then(|raw| raw.as_str()).unwrap_or_default().to_owned();
         let (comment, end) = at_line_end(&suffix);
         last.decor_mut().set_suffix("");
-        value.decor_mut().set_prefix(format!("{comment}{indent}"));
+        value.decor_mut().set_prefix(behind(comment, &indent));
         value.decor_mut().set_suffix(end);
     }
     array.push_formatted(value);
@@ -47,19 +53,25 @@ pub(super) fn remove(array: &mut Array, is_out: impl Fn(&Value) -> bool) -> usiz
             let next_prefix = prefix(next).to_owned();
             let (_, rest) = at_line_end(&next_prefix);
             let rest = if own.is_empty() && !rest.contains('\n') { "" } else { rest };
-            next.decor_mut().set_prefix(format!("{of_the_one_before}{rest}"));
+            next.decor_mut().set_prefix(behind(of_the_one_before, rest));
         } else if array.trailing_comma() {
             let trailing = trailing(array);
             let (_, end) = at_line_end(&trailing);
-            array.set_trailing(format!("{of_the_one_before}{end}"));
+            array.set_trailing(behind(of_the_one_before, end));
         } else if let Some(last) = place.checked_sub(1).and_then(|place| array.get_mut(place)) {
             let (_, end) = at_line_end(&suffix);
-            last.decor_mut().set_suffix(format!("{of_the_one_before}{end}"));
+            let kept = format!("{}{of_the_one_before}", self::suffix(last).trim_end_matches('\n'));
+            last.decor_mut().set_suffix(behind(&kept, end));
+        } else {
+            let (_, end) = at_line_end(&suffix);
+            array.set_trailing(behind(of_the_one_before, end));
         }
     }
     if array.is_empty() {
         array.set_trailing_comma(false);
-        array.set_trailing("");
+        if !trailing(array).contains('#') {
+            array.set_trailing("");
+        }
     }
     removed
 }
@@ -100,7 +112,7 @@ pub(super) fn set(array: &mut Array, texts: &[String]) {
     }
     let has_comma = array.trailing_comma();
     array.clear();
-    let mut before = if places == 0 { String::new() } else { head };
+    let mut before = head;
     let count = parts.len();
     for (nth, Part { mut value, lead, tail }) in parts.into_iter().enumerate() {
         value.decor_mut().set_prefix(behind(&before, &lead));
@@ -157,6 +169,7 @@ fn at_line_end(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
     use toml_edit::DocumentMut;
 
     fn edited(text: &str, edit: impl FnOnce(&mut Array)) -> String {
@@ -211,6 +224,97 @@ mod tests {
             let again: DocumentMut = found.parse().unwrap();
             let values: Vec<_> = again["a"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
             assert_eq!(values, texts, "{found}");
+        }
+    }
+
+    /// No comment takes in what follows it.
+    #[test]
+    fn comments_end_with_their_lines() {
+        #[rustfmt::skip]
+        let pushed = [
+            ("a = [\"1\", # one\n]\n",       "a = [\"1\", # one\n \"x\",\n]\n"),
+            ("a = [\"1\" # one\n]\n",        "a = [\"1\", # one\n \"x\"\n]\n"),
+            ("a = [\"1\", \"2\", # both\n]\n", "a = [\"1\", \"2\", # both\n \"x\",\n]\n"),
+        ];
+        for (before, after) in pushed {
+            assert_eq!(edited(before, |array| push(array, "x")), after, "{before}");
+        }
+        #[rustfmt::skip]
+        let removed = [
+            ("a = [\"1\", # one\n \"x\", \"3\"\n]\n", "a = [\"1\", # one\n \"3\"\n]\n"),
+            ("a = [\"1\", # one\n \"x\"]\n",         "a = [\"1\" # one\n]\n"),
+            ("a = [\"1\", # one\n \"x\",]\n",        "a = [\"1\", # one\n]\n"),
+            ("a = [\"1\" # one\n, \"x\"]\n",         "a = [\"1\" # one\n]\n"),
+            ("a = [ # all\n \"x\",\n]\n",           "a = [ # all\n]\n"),
+            ("a = [ # all\n \"x\"]\n",             "a = [ # all\n]\n"),
+        ];
+        for (before, after) in removed {
+            assert_eq!(
+                edited(before, |array| assert_eq!(remove(array, |v| v.as_str() == Some("x")), 1)),
+                after,
+                "{before}"
+            );
+        }
+    }
+
+    /// A list as somebody may have written it, with a comment `#K.` behind some values and `#h.` behind the bracket.
+    fn written() -> impl Strategy<Value = (String, Vec<String>, Vec<String>)> {
+        let gap = || prop::sample::select(vec!["", " ", "\n", "\n  ", " # lone\n ", "\n  # lone\n  "]);
+        let value = (gap(), gap(), any::<bool>(), gap());
+        (any::<bool>(), prop::collection::vec(value, 0..5), any::<bool>(), gap()).prop_map(
+            |(head, values, comma, end)| {
+                let mut text = "a = [".to_owned();
+                let (mut names, mut comments) = (Vec::new(), Vec::new());
+                if head {
+                    text += " #h.\n";
+                    comments.push("#h.".to_owned());
+                }
+                let count = values.len();
+                for (nth, (before, behind, told, after)) in values.into_iter().enumerate() {
+                    text += &format!("{before}\"v{nth}\"{behind}");
+                    if nth + 1 < count || comma {
+                        text.push(',');
+                    }
+                    if told {
+                        text += &format!(" #{nth}.\n{after}");
+                        comments.push(format!("#{nth}."));
+                    }
+                    names.push(format!("v{nth}"));
+                }
+                (text + end + "]\nb = 1\n", names, comments)
+            },
+        )
+    }
+
+    fn held(text: &str) -> Vec<String> {
+        let document: DocumentMut = text.parse().unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(document["b"].as_integer(), Some(1), "{text}");
+        document["a"].as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_layout_is_edited_rightly((text, names, comments) in written(), out in 0..5_usize, order in Just(vec![0, 1, 2, 3, 4, 9]).prop_shuffle()) {
+            let pushed = edited(&text, |array| push(array, "x"));
+            let mut expected = names.clone();
+            expected.push("x".to_owned());
+            prop_assert_eq!(held(&pushed), expected, "{} -> {}", text, pushed);
+            let lost: Vec<_> = comments.iter().filter(|comment| !pushed.contains(*comment)).collect();
+            prop_assert!(lost.is_empty(), "{lost:?}: {text} -> {pushed}");
+
+            let gone = format!("v{out}");
+            let removed = edited(&text, |array| _ = remove(array, |value| value.as_str() == Some(&gone)));
+            let expected: Vec<_> = names.iter().filter(|name| **name != gone).cloned().collect();
+            prop_assert_eq!(held(&removed), expected, "{} -> {}", text, removed);
+            let kept = comments.iter().filter(|comment| **comment != format!("#{out}."));
+            let lost: Vec<_> = kept.filter(|comment| !removed.contains(*comment)).collect();
+            prop_assert!(lost.is_empty(), "{lost:?}: {text} without {gone} -> {removed}");
+
+            let texts: Vec<_> = order.iter().map(|nth| format!("v{nth}")).collect();
+            let set_to = edited(&text, |array| set(array, &texts));
+            prop_assert_eq!(&held(&set_to), &texts, "{} -> {}", text, set_to);
+            let lost: Vec<_> = comments.iter().filter(|comment| !set_to.contains(*comment)).collect();
+            prop_assert!(lost.is_empty(), "{lost:?}: {text} -> {set_to}");
         }
     }
 
