@@ -53,6 +53,10 @@ pub(super) fn change<T>(
 ) -> Result<Change<T>, Failure> {
     let change = installation(path, command).change(options.mode(), edit)?;
     note(&change.warnings.render(io::stderr().is_terminal()));
+    if let Some(error) = &change.incomplete {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        note(&format!("warning: the change is made, but {error}{cause}\n"));
+    }
     if options.dry_run {
         print(&change.diff())?;
     } else if options.stdout {

@@ -13,10 +13,10 @@ use jiff::civil::Date;
 use reportgate::clock;
 use reportgate::domain::time::{Expiry, Timestamp};
 use reportgate::manage::tokens::{self, Issued, Life, NewEnd};
-use reportgate::manage::{Draft, ManageError};
+use reportgate::manage::{Draft, ManageError, Mode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -189,7 +189,9 @@ fn issued(
     edit: impl FnOnce(&mut Draft, &mut dyn FnMut() -> u8) -> Result<Issued, ManageError>,
 ) -> Result<(), Failure> {
     let mut random = Random::default();
-    let mut file = secret.create()?;
+    // Shown changes issue nothing, unless the file goes on to somewhere else.
+    let is_issued = options.mode() == Mode::Write || options.takes_stdout();
+    let mut file = if is_issued { secret.create()? } else { None };
     let change = edit::change(path, command, options, |draft| {
         let issued = edit(draft, &mut || random.byte())?;
         random.check(issued).map_err(|failure| ManageError::Refused(failure.message()))
@@ -200,30 +202,28 @@ fn issued(
         told += &format!(", in place of {old}, which {}", until(*end));
     }
     edit::tell(options, &change, &told);
+    if !is_issued {
+        return Ok(());
+    }
     let Issued { token, id, .. } = change.value;
-    let lost = |error| {
-        Failure::because(
-            format!("nobody has seen token {id}, revoke it and try again: cannot write it"),
-            error,
-        )
-    };
-    match &mut file {
-        // Shown changes issue nothing, unless the file goes on to somewhere else.
-        _ if options.mode() == reportgate::manage::Mode::Show && !options.takes_stdout() => Ok(()),
-        Some(file) => {
-            let written = writeln!(file, "{}", token.into_secret()).and_then(|()| file.sync_all());
-            written.map_err(lost)
-        }
+    let line = token.into_secret() + "\n";
+    let written = match &mut file {
+        Some(file) => file.keep(&line),
         None => {
             let mut out = io::stdout().lock();
-            // Nobody reads it twice: a reader that went away has lost it.
-            writeln!(out, "{}", token.into_secret()).and_then(|()| out.flush()).map_err(lost)
+            out.write_all(line.as_bytes()).and_then(|()| out.flush())
         }
-    }
+    };
+    // Nobody reads it twice: a reader that went away has lost it.
+    written.map_err(|error| {
+        let place = if secret.token_file.is_some() { "to its file" } else { "to stdout" };
+        let what = format!("nobody has seen token {id}, revoke it and try again: cannot write it {place}");
+        Failure::because(what, error)
+    })
 }
 
 impl SecretFile {
-    fn create(&self) -> Result<Option<std::fs::File>, Failure> {
+    fn create(&self) -> Result<Option<NewFile>, Failure> {
         let Some(path) = &self.token_file else { return Ok(None) };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -232,7 +232,32 @@ impl SecretFile {
         let file = options.open(path);
         let file =
             file.map_err(|error| Failure::because(format!("cannot create {}", path.display()), error))?;
-        Ok(Some(file))
+        Ok(Some(NewFile { path: path.clone(), file, is_kept: false }))
+    }
+}
+
+/// A file that goes again when no token came into it.
+struct NewFile {
+    path: PathBuf,
+    file: File,
+    is_kept: bool,
+}
+
+impl NewFile {
+    fn keep(&mut self, text: &str) -> io::Result<()> {
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_all()?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Nobody would miss it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 use super::draft::Of;
 use super::{Installation, ManageError, folder_of};
 use serde::Serialize;
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What was changed of whom.
@@ -103,11 +103,20 @@ impl<'a> Audit<'a> {
 
     fn append(&self, text: &[u8]) -> std::io::Result<()> {
         let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        options.append(true).read(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&self.path)?;
-        file.write_all(text)?;
+        let text = if is_torn(&mut file) { [b"\n", text].concat() } else { text.to_vec() };
+        file.write_all(&text)?;
         file.sync_data()
     }
+}
+
+/// Whether the last line has no end: a full disk cut it off.
+fn is_torn(file: &mut File) -> bool {
+    let mut last = [b'\n'];
+    let read = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
+    // What is empty or cannot be sought has no such line.
+    read.is_ok() && last != *b"\n"
 }

@@ -28,6 +28,17 @@ impl ConfigFile {
         Ok(Self { path: path.to_path_buf(), real, text, is_new: false, document: None })
     }
 
+    /// The same file with another text.
+    pub(super) fn with_text(&self, text: &str) -> Self {
+        Self {
+            path: self.path.clone(),
+            real: self.real.clone(),
+            text: text.to_owned(),
+            is_new: false,
+            document: None,
+        }
+    }
+
     /// A file that is to be made.
     pub(super) fn new(path: &Path) -> Result<Self, ManageError> {
         let name = path

@@ -67,6 +67,8 @@ pub struct Change<T> {
     pub files: Vec<FileChange>,
     /// What is legal in the config as it is now, but likely not meant, and was not there before.
     pub warnings: Report,
+    /// What went wrong when every file was in place already: the last line of the audit, or the sync of a folder.
+    pub incomplete: Option<ManageError>,
 }
 
 /// A file before and after a change.
@@ -104,8 +106,8 @@ impl Installation {
     ///
     /// # Errors
     /// When the config does not load before or would not load after, `edit` fails, somebody else changed
-    /// a file meanwhile, or a file, the lock or the audit cannot be written. Then every file is as it was,
-    /// unless several are to be replaced and the last of them cannot be.
+    /// a file meanwhile, or a file, the lock or the audit cannot be written. Then every file is as it was, or,
+    /// where several were to be replaced and one cannot even be put back, the error names it.
     pub fn change<T>(
         &self,
         mode: Mode,
@@ -119,22 +121,25 @@ impl Installation {
         let value = edit(&mut draft)?;
         let changed = draft.changed();
         if changed.is_empty() {
-            return Ok(Change { value, files: Vec::new(), warnings: Report::default() });
+            return Ok(Change { value, files: Vec::new(), warnings: Report::default(), incomplete: None });
         }
         let accepted =
             load::load_drafts(&self.path, self.now, &draft.drafts()).map_err(ManageError::WouldNotLoad)?;
         refuse_left_out(&changed, &accepted)?;
-        if mode == Mode::Write {
-            let audit = Audit::of(&accepted.policy.settings.audit, self, draft.entries());
-            put_in_place(&changed, &audit, &self.path)?;
-        }
+        let incomplete = match mode {
+            Mode::Write => {
+                let audit = Audit::of(&accepted.policy.settings.audit, self, draft.entries());
+                put_in_place(&changed, &audit, &self.path)?
+            }
+            Mode::Show => None,
+        };
         let change = |(file, after): &(&ConfigFile, String)| FileChange {
             path: file.path.clone(),
             before: file.text.clone(),
             after: after.clone(),
         };
         let files = changed.iter().map(change).collect();
-        Ok(Change { value, files, warnings: accepted.warnings.without(draft.warnings()) })
+        Ok(Change { value, files, warnings: accepted.warnings.without(draft.warnings()), incomplete })
     }
 }
 
@@ -155,24 +160,46 @@ fn refuse_left_out(changed: &[(&ConfigFile, String)], accepted: &Accepted) -> Re
 }
 
 /// Replaces files: new texts to disk, then the intent, then the names, then that it is done.
+///
+/// Gives what went wrong when all files were in place already.
 fn put_in_place(
     changed: &[(&ConfigFile, String)],
     audit: &Audit<'_>,
     main: &Path,
-) -> Result<(), ManageError> {
+) -> Result<Option<ManageError>, ManageError> {
     let mut written = Vec::with_capacity(changed.len());
     for (file, after) in changed {
         written.push(write::beside(file, after, main)?);
     }
     audit.write(Stage::Intent)?;
-    for replacement in written {
+    for (place, replacement) in written.into_iter().enumerate() {
         if let Err(error) = replacement.replace() {
+            let error = put_back(changed.get(..place).unwrap_or_default(), main, error);
             // The cause is what counts.
             let _ = audit.write(Stage::Failed);
             return Err(error);
         }
     }
-    audit.write(Stage::Done)
+    let synced = changed.iter().try_for_each(|(file, _)| write::sync_folder(file));
+    Ok(audit.write(Stage::Done).err().or(synced.err()))
+}
+
+/// Puts files back that were replaced before another one could not be; why that one could not, and what is not as it was.
+fn put_back(replaced: &[(&ConfigFile, String)], main: &Path, why: ManageError) -> ManageError {
+    let back = |(file, after): &(&ConfigFile, String)| {
+        if file.is_new {
+            return std::fs::remove_file(&file.real).map_err(ManageError::io("cannot remove", &file.path));
+        }
+        let in_place = file.with_text(after);
+        write::beside(&in_place, &file.text, main)?.replace()
+    };
+    let left: Vec<_> = replaced.iter().filter(|change| back(change).is_err()).collect();
+    if left.is_empty() {
+        return why;
+    }
+    let names: Vec<_> = left.iter().map(|(file, _)| file.path.display().to_string()).collect();
+    let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}")).unwrap_or_default();
+    ManageError::Refused(format!("{why}{cause}; but {} stays changed", names.join(", ")))
 }
 
 /// The folder of a file, which is the working directory for a bare name.

@@ -28,7 +28,9 @@ pub(super) fn beside<'a>(
     let replacement = Replacement { file, temporary, replaced: false };
     let write = || {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        // Whatever lies there, left by a killed process or a link to elsewhere, goes: nothing is written through it.
+        let _ = fs::remove_file(&replacement.temporary);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut new = options.open(&replacement.temporary)?;
@@ -71,13 +73,14 @@ impl Replacement<'_> {
         }
         fs::rename(&self.temporary, &file.real).map_err(ManageError::io("cannot replace", &file.path))?;
         self.replaced = true;
-        sync_folder(file).map_err(ManageError::io("cannot sync the folder of", &file.path))
+        Ok(())
     }
 }
 
 /// So that the new name outlives a power cut.
-fn sync_folder(file: &ConfigFile) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder_of(&file.real))?.sync_all() } else { Ok(()) }
+pub(super) fn sync_folder(file: &ConfigFile) -> Result<(), ManageError> {
+    let sync = || if cfg!(unix) { File::open(folder_of(&file.real))?.sync_all() } else { Ok(()) };
+    sync().map_err(ManageError::io("cannot sync the folder of", &file.path))
 }
 
 impl Drop for Replacement<'_> {

@@ -276,3 +276,42 @@ fn changes_of_somebody_else_are_noticed() {
     assert!(matches!(change, Err(ManageError::Changed(_))), "{change:?}");
     assert_eq!(bed.read("reportgate.toml"), edited);
 }
+
+/// The files that a change of two replaces: the second one is changed by somebody else meanwhile.
+#[test]
+fn a_change_of_two_files_is_made_whole_or_not_at_all() {
+    let bed = Bed::new();
+    let beta = format!("{INCLUDED}# a note\n");
+    let change = bed.installation.change(Mode::Write, |draft| {
+        fs::write(bed.path("affiliates.d/beta.toml"), &beta).unwrap();
+        keys::revoke(draft, "first")?;
+        holders::disable(draft, "beta", true)
+    });
+    assert!(matches!(change, Err(ManageError::Changed(_))), "{change:?}");
+    assert_eq!((bed.read("reportgate.toml").as_str(), bed.read("affiliates.d/beta.toml")), (MAIN, beta));
+    let audit = bed.read("audit.jsonl");
+    assert!(audit.lines().all(|line| !line.contains("\"done\"")) && audit.contains("\"failed\""), "{audit}");
+}
+
+/// What a killed change left lies where this one writes, or something leads elsewhere from there.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let bed = Bed::new();
+    let temporary = bed.path(&format!(".reportgate.toml.{}.new", std::process::id()));
+    fs::write(bed.path("other"), "other").unwrap();
+    std::os::unix::fs::symlink(bed.path("other"), &temporary).unwrap();
+    bed.change(|draft| keys::revoke(draft, "first"));
+    assert_eq!(bed.read("other"), "other");
+    assert!(!bed.read("reportgate.toml").contains("first\"") && !temporary.exists());
+}
+
+#[test]
+fn a_torn_line_of_the_audit_spoils_no_other() {
+    let bed = Bed::new();
+    fs::write(bed.path("audit.jsonl"), "{\"ts\": \"2026-11").unwrap();
+    bed.change(|draft| keys::revoke(draft, "first"));
+    let audit = bed.read("audit.jsonl");
+    let whole = audit.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+    assert_eq!((audit.lines().count(), whole.count()), (3, 2), "{audit}");
+}
