@@ -137,6 +137,24 @@ impl Sources {
         &self.hash
     }
 
+    /// SHA-256 over the contents of the config files, whatever they are called; `None`: one could not be read.
+    pub(crate) fn contents(&self) -> Option<String> {
+        self.contents_with(&Drafts::default())
+    }
+
+    /// The same as it would be with these texts in files, byte order marks included.
+    pub(crate) fn contents_with(&self, written: &Drafts) -> Option<String> {
+        let mut all = Sha256::new();
+        for file in self.files.iter().filter(|file| matches!(file.kind, Kind::Config)) {
+            match (written.text(&file.path), &file.read) {
+                (Some(text), _) => all.update(Sha256::digest(text)),
+                (None, Ok(read)) => all.update(read.digest),
+                (None, Err(_)) => return None,
+            }
+        }
+        Some(hexadecimal(&all.finalize()))
+    }
+
     /// Whether the files held still while they were read.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -258,11 +276,7 @@ impl Sources {
                 Err(unread) => add(2, unread.why.as_bytes()),
             }
         }
-        self.hash.clear();
-        for byte in all.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(self.hash, "{byte:02x}");
-        }
+        self.hash = hexadecimal(&all.finalize());
     }
 
     /// Looks at the sealed files again and tells whether they held still since they were read.
@@ -313,6 +327,15 @@ impl Sources {
         });
         (index, bytes)
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 impl Include {

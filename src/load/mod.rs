@@ -5,6 +5,7 @@
 //! writes down, to have it explained.
 
 mod ask;
+pub(crate) mod changes;
 mod compare;
 mod compose;
 mod explain;

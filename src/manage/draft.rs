@@ -48,6 +48,11 @@ impl Draft {
         &self.accepted.warnings
     }
 
+    /// The version of the files, before any edit.
+    pub(super) fn contents(&self) -> Option<String> {
+        self.accepted.sources.contents()
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -129,7 +129,10 @@ impl Installation {
         let incomplete = match mode {
             Mode::Write => {
                 let audit = Audit::of(&accepted.policy.settings.audit, self, draft.entries());
-                put_in_place(&changed, &audit, &self.path)?
+                let written =
+                    changed.iter().map(|(file, after)| (file.real.clone(), after.clone())).collect();
+                let versions = draft.contents().zip(accepted.sources.contents_with(&written));
+                put_in_place(&changed, &audit, &self.path, versions)?
             }
             Mode::Show => None,
         };
@@ -159,17 +162,21 @@ fn refuse_left_out(changed: &[(&ConfigFile, String)], accepted: &Accepted) -> Re
     }
 }
 
-/// Replaces files: new texts to disk, then the intent, then the names, then that it is done.
+/// Replaces files: new texts to disk, then a note for the gate, the intent, then the names, then that it is done.
 ///
 /// Gives what went wrong when all files were in place already.
 fn put_in_place(
     changed: &[(&ConfigFile, String)],
     audit: &Audit<'_>,
     main: &Path,
+    versions: Option<(String, String)>,
 ) -> Result<Option<ManageError>, ManageError> {
     let mut written = Vec::with_capacity(changed.len());
     for (file, after) in changed {
         written.push(write::beside(file, after, main)?);
+    }
+    if let Some((before, after)) = versions {
+        write::note_change(main, &before, &after)?;
     }
     audit.write(Stage::Intent)?;
     for (place, replacement) in written.into_iter().enumerate() {

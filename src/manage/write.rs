@@ -2,6 +2,7 @@
 
 use super::file::ConfigFile;
 use super::{ManageError, folder_of};
+use crate::load::changes;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,21 +27,42 @@ pub(super) fn beside<'a>(
     let like = if file.is_new { main } else { &file.real };
     let before = fs::metadata(like).map_err(ManageError::io("cannot read", &file.path))?;
     let replacement = Replacement { file, temporary, replaced: false };
-    let write = || {
-        let mut options = OpenOptions::new();
-        // Whatever lies there, left by a killed process or a link to elsewhere, goes: nothing is written through it.
-        let _ = fs::remove_file(&replacement.temporary);
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut new = options.open(&replacement.temporary)?;
-        new.write_all(text.as_bytes())?;
-        keep_owner(&new, &before)?;
-        new.set_permissions(before.permissions())?;
-        new.sync_all()
-    };
-    write().map_err(ManageError::io("cannot write beside", &file.path))?;
+    let written = new_file(&replacement.temporary, text, &before);
+    written.map_err(ManageError::io("cannot write beside", &file.path))?;
     Ok(replacement)
+}
+
+/// Notes beside the main file that one version of the config is about to be made of another, for a gate that watches them.
+pub(super) fn note_change(main: &Path, before: &str, after: &str) -> Result<(), ManageError> {
+    let Some(place) = changes::place(main) else { return Ok(()) };
+    let write = || {
+        let text = match fs::read_to_string(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text?,
+        };
+        let skipped = (text.lines().count() + 1).saturating_sub(changes::MOST);
+        let kept = text.lines().skip(skipped).map(|line| format!("{line}\n"));
+        let text = kept.collect::<String>() + before + " " + after + "\n";
+        let temporary = PathBuf::from(format!("{}.new", place.display()));
+        new_file(&temporary, &text, &fs::metadata(main)?)?;
+        fs::rename(&temporary, &place)
+    };
+    write().map_err(ManageError::io("cannot write", &place))
+}
+
+/// Makes and syncs a file with mode and owner of another.
+fn new_file(path: &Path, text: &str, like: &fs::Metadata) -> io::Result<()> {
+    // Whatever lies there, left by a killed process or a link to elsewhere, goes: nothing is written through it.
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut new = options.open(path)?;
+    new.write_all(text.as_bytes())?;
+    keep_owner(&new, like)?;
+    new.set_permissions(like.permissions())?;
+    new.sync_all()
 }
 
 #[cfg(unix)]

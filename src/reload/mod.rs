@@ -13,7 +13,7 @@ pub use watch::Watch;
 use crate::clock;
 use crate::config::{Rejected, Report, Sources};
 use crate::domain::time::Timestamp;
-use crate::load::{Accepted, load};
+use crate::load::{Accepted, changes, load};
 use crate::policy::{PolicyReader, PolicyWriter, Settings, Snapshot, policies};
 use judge::{Loss, Reading, Settling, restart_needed};
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ impl Reloader {
             return work.put_off(files.hash(), trigger);
         }
         let refused = work.refused(files.hash());
-        let cut = refused.is_none() && files.cut_short_of(&work.in_force);
+        let cut = refused.is_none() && self.may_be_cut(&work, &files);
         let reading = if cut { Reading::CutShort } else { Reading::Whole };
         let Some(trigger) = work.settling.believe(files.hash(), reading, trigger, Instant::now()) else {
             return unsettled();
@@ -176,7 +176,7 @@ impl Reloader {
             Ok(accepted) => &accepted.sources,
             Err(rejected) => &rejected.sources,
         };
-        let cut_since = !sources.agrees_with(&files) && sources.cut_short_of(&work.in_force);
+        let cut_since = !sources.agrees_with(&files) && self.may_be_cut(&work, sources);
         if !sources.is_settled() || sources.is_starved() || cut_since {
             return work.put_off(sources.hash(), trigger);
         }
@@ -192,6 +192,11 @@ impl Reloader {
     /// When the thread cannot be started. Where no file events are to be had, the slow poll alone watches.
     pub fn watch(self: &Arc<Self>) -> io::Result<Watch> {
         Watch::start(Arc::clone(self), watch::Pace::USUAL)
+    }
+
+    /// Whether a file is perhaps half written; commands never leave one so.
+    fn may_be_cut(&self, work: &Work, files: &Sources) -> bool {
+        files.cut_short_of(&work.in_force) && !changes::lead(&self.path, &work.in_force, files)
     }
 
     /// The files are those in force, perhaps again.
@@ -210,7 +215,8 @@ impl Reloader {
     fn judge(&self, work: &mut Work, trigger: Trigger, accepted: Accepted, now: Timestamp) -> Outcome {
         let current = self.reader.current();
         let loss = Loss::between(&current.policy, &accepted.policy, now);
-        if trigger == Trigger::Watched && loss.exceeds(current.policy.settings.max_removed) {
+        let exceeds = trigger == Trigger::Watched && loss.exceeds(current.policy.settings.max_removed);
+        if exceeds && !changes::lead(&self.path, &work.in_force, &accepted.sources) {
             return self.hold(work, accepted.sources, &loss);
         }
         drop(current);

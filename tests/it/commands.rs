@@ -497,6 +497,43 @@ fn a_held_reload_is_confirmed() {
     assert!(output.status.code() == Some(1) && said.contains("answered 409"), "{said}");
 }
 
+/// The same file is held when somebody else wrote it.
+#[test]
+fn what_commands_take_away_is_never_held() {
+    let bed = with_acme();
+    let config = bed.path("reportgate.toml");
+    let tokens = |id: &str| -> String {
+        let token = |nth| {
+            format!(
+                "\n[[affiliates.{id}.tokens]]\nid = \"t{nth}\"\nhash = \"sha256:{nth:064x}\"\nexpires = \"never\"\n"
+            )
+        };
+        (0..20).map(token).collect()
+    };
+    let few = bed.read("reportgate.toml");
+    let many = few.clone() + &tokens("acme");
+    fs::write(&config, &many).unwrap();
+    let gate = Gate::in_folder(bed.folder, "", None);
+    let status = || gate.status();
+    let is_in_force = |tokens: u64| status()["tokens"]["active"].as_u64() == Some(tokens);
+    assert!(is_in_force(20), "{}", status());
+    let command = |command: &[&str]| {
+        let output = run(&[&["-c", config.to_str().unwrap()], command].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    // The file is a strict prefix of what it was, which an editor may have left half written.
+    command(&["token", "revoke", "t19"]);
+    eventually("19 tokens in force", || is_in_force(19).then_some(()));
+    command(&["principal", "remove", "acme"]);
+    eventually("0 tokens in force", || is_in_force(0).then_some(()));
+    command(&["principal", "add", "acme", "--kind", "ib", "--role", "standard", "--scope", "1001"]);
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &tokens("acme")).unwrap();
+    eventually("20 tokens in force", || is_in_force(20).then_some(()));
+    fs::write(&config, few.replace("# The gate", "# A gate")).unwrap();
+    eventually("a held reload", || status()["held"].is_string().then_some(()));
+    assert!(is_in_force(20), "{}", status());
+}
+
 fn spawn(config: &Path, command: &[&str]) -> Child {
     let mut program = Command::new(env!("CARGO_BIN_EXE_reportgate"));
     program.arg("-c").arg(config).args(command).env_remove("REPORTGATE_CONFIG");
