@@ -3,6 +3,7 @@
 mod addresses;
 mod columns;
 mod forms;
+mod layouts;
 mod permissions;
 mod principals;
 mod roles;
