@@ -116,7 +116,8 @@ pub(super) fn ask_seeing<'p>(
     }?;
     seen.holder = Some(holder);
     if self_service::endpoint(policy, head.path).is_some() {
-        let own = "the gate answers this path itself: the backend gets nothing, and there is no report to explain";
+        let own =
+            "the gate answers this path itself: the backend gets nothing, and there is no report to explain";
         return Err(Denial::new(Code::ReportNotFound, own));
     }
     let permit = decide::authorize(policy, &head, holder, &mut seen.facts)?;

@@ -316,22 +316,6 @@ fn no_token_file_stays_without_its_token() {
     bed.refused(&["token", "new", "acme", "--token-file", file], "cannot create");
 }
 
-/// Whoever calls gets no token, but knows which one to revoke.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_token_that_cannot_be_printed_is_named() {
-    let bed = with_acme();
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let config = bed.path("reportgate.toml");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_reportgate"));
-    command.arg("-c").arg(config).args(["token", "new", "acme"]).stdout(full);
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let id = bed.read("reportgate.toml").split("id = \"").nth(1).unwrap()[..6].to_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("revoke {id} and try again")), "{said}");
-}
-
 #[test]
 fn changes_are_shown_without_being_made() {
     let bed = with_acme();
