@@ -27,6 +27,7 @@ pub(crate) use near::nearest;
 pub use problem::{Location, Report};
 pub use schema::schema;
 pub use secret::blotted;
+pub(crate) use secret::masked;
 pub use source::Sources;
 
 use crate::domain::code::Code;

@@ -33,7 +33,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A whole file with its secrets blotted out; every line and column stays where it is.
-pub(super) fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     // A text with errors gives what could be read; lines with errors are never shown.
     let (document, _) = DeTable::parse_recoverable(text);
     let mut spans = Vec::new();

@@ -28,7 +28,7 @@ mod write;
 pub use draft::Draft;
 pub use error::ManageError;
 
-use crate::config::Report;
+use crate::config::{Report, masked};
 use crate::domain::time::Timestamp;
 use crate::load::{self, Accepted};
 use audit::{Audit, Stage};
@@ -83,10 +83,12 @@ pub struct FileChange {
 }
 
 impl<T> Change<T> {
-    /// The change as a unified diff.
+    /// The change as a unified diff, in which secrets are blotted out: it is made to be shown.
     #[must_use]
     pub fn diff(&self) -> String {
-        self.files.iter().map(|file| diff::unified(&file.path, &file.before, &file.after)).collect()
+        let shown = |text: &str| masked(text.trim_start_matches('\u{FEFF}'));
+        let diff = |file: &FileChange| diff::unified(&file.path, &shown(&file.before), &shown(&file.after));
+        self.files.iter().map(diff).collect()
     }
 }
 
