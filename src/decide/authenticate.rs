@@ -40,20 +40,8 @@ pub(super) fn authenticate<'p>(
     Ok(Holder { principal, token: Some(token), client })
 }
 
-/// The holder of that id, without a token.
+/// The holder of that id, without a token, whatever its whitelist.
 pub(super) fn assume<'p>(
-    policy: &'p Policy,
-    id: &PrincipalId,
-    client: ClientAddr,
-    facts: &mut Facts,
-) -> Result<Holder<'p>, Denial> {
-    let holder = assume_anywhere(policy, id, client, facts)?;
-    check_address(holder.principal, client)?;
-    Ok(holder)
-}
-
-/// Likewise, whatever its whitelist.
-pub(super) fn assume_anywhere<'p>(
     policy: &'p Policy,
     id: &PrincipalId,
     client: ClientAddr,
@@ -74,7 +62,8 @@ fn check_enabled(principal: &Principal) -> Result<(), Denial> {
     Ok(())
 }
 
-fn check_address(principal: &Principal, client: ClientAddr) -> Result<(), Denial> {
+/// Whether it may ask from there.
+pub(super) fn check_address(principal: &Principal, client: ClientAddr) -> Result<(), Denial> {
     if principal.allowed_ips.contains(client.ip()) { Ok(()) } else { Err(not_allowed(client)) }
 }
 

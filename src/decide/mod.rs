@@ -250,9 +250,9 @@ pub fn assume_holder<'p>(
     head: &Head<'_>,
     facts: &mut Facts,
 ) -> Result<Holder<'p>, Denial> {
-    let client = identify::identify(head, &policy.settings)?;
-    facts.client = Some(client.ip());
-    authenticate::assume(policy, id, client, facts)
+    let holder = assume_holder_anywhere(policy, id, head, facts)?;
+    authenticate::check_address(holder.principal, holder.client)?;
+    Ok(holder)
 }
 
 /// The holder named `id`, without a token and from wherever: for an operator who looks at what it would get.
@@ -267,5 +267,5 @@ pub fn assume_holder_anywhere<'p>(
 ) -> Result<Holder<'p>, Denial> {
     let client = identify::identify(head, &policy.settings)?;
     facts.client = Some(client.ip());
-    authenticate::assume_anywhere(policy, id, client, facts)
+    authenticate::assume(policy, id, client, facts)
 }
