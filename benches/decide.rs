@@ -70,7 +70,8 @@ fn measure(
         path: "/api/v1/reports/leads",
         query: Some("from=2026-01-01&to=2026-01-31"),
         headers: &headers,
-        peer: peer.parse().unwrap(),
+        peer: peer.parse::<std::net::IpAddr>().unwrap().into(),
+        is_tls: false,
         request_id: "0123456789abcdef",
     };
     let outcome = decided(snapshot, &head, now);

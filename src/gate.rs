@@ -59,7 +59,7 @@ impl Gate {
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        handle(&self.shard, &Connection::new(peer.to_canonical()), request).await
+        handle(&self.shard, &Connection::new(peer.into(), false), request).await
     }
 
     /// Reads the files again, as if somebody asked for it.

@@ -204,11 +204,13 @@ fn refusal(denial: &Denial) -> Response<Full<Bytes>> {
 mod tests {
     use super::*;
     use crate::domain::address::AddressRanges;
+    use crate::policy::ListenAddress;
 
     #[test]
     fn names_must_be_configured_and_addresses_need_not() {
         let settings = Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
+            listen: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+            tls: None,
             hosts: ["gate.internal".into()].into(),
             allowed_ips: AddressRanges::default(),
         };

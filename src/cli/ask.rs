@@ -50,7 +50,7 @@ impl Target {
         }
         let admin = load::load(path, clock::now())?.policy.settings.admin;
         let none = || Failure::Plain(format!("{} has no [admin] to ask; see --admin", path.display()));
-        admin.map(|admin| reachable(admin.listen)).ok_or_else(none)
+        admin.and_then(|admin| admin.listen.tcp()).map(reachable).ok_or_else(none)
     }
 }
 

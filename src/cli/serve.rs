@@ -5,7 +5,7 @@
 
 use super::{Failure, note};
 use reportgate::admin::{Admin, MetricSources};
-use reportgate::policy::{PolicyReader, Settings};
+use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
     AccessLog, Connections, Drain, Findings, Server, Shard, Stage, bind, random_seal_key,
@@ -56,8 +56,10 @@ async fn serve(
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;
-    let listeners = settings.listen.iter().map(|address| listen(*address)).collect::<Result<Vec<_>, _>>()?;
-    let admin_listener = settings.admin.as_ref().map(|admin| listen(admin.listen)).transpose()?;
+    let listeners =
+        settings.listen.iter().filter_map(ListenAddress::tcp).map(listen).collect::<Result<Vec<_>, _>>()?;
+    let admin_listener =
+        settings.admin.as_ref().and_then(|admin| admin.listen.tcp()).map(listen).transpose()?;
     let addresses = Addresses {
         server: listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
         admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),

@@ -33,7 +33,7 @@ pub(super) fn authenticate<'p>(
         return Err(Denial::unauthorized(Code::TokenExpired, "this token has expired"));
     }
     let own = token.limits.as_ref().and_then(|limits| limits.allowed_ips.as_ref());
-    if own.is_some_and(|own| !own.contains(client.ip())) {
+    if own.is_some_and(|own| !own.contains(client.peer())) {
         return Err(not_allowed(client));
     }
     check_address(principal, client)?;
@@ -64,12 +64,12 @@ fn check_enabled(principal: &Principal) -> Result<(), Denial> {
 
 /// Whether it may ask from there.
 pub(super) fn check_address(principal: &Principal, client: ClientAddr) -> Result<(), Denial> {
-    if principal.allowed_ips.contains(client.ip()) { Ok(()) } else { Err(not_allowed(client)) }
+    if principal.allowed_ips.contains(client.peer()) { Ok(()) } else { Err(not_allowed(client)) }
 }
 
 fn not_allowed(client: ClientAddr) -> Denial {
     let detail = "requests with this token may not come from this address";
-    Denial::new(Code::IpNotAllowed, detail).with("seen_ip", client.ip().to_string())
+    Denial::new(Code::IpNotAllowed, detail).with("seen_ip", client.peer().to_string())
 }
 
 /// The one token in all places where one may stand.

@@ -14,6 +14,7 @@ use crate::domain::time::{Expiry, Timestamp};
 use crate::domain::token::{PresentedToken, TokenDigest};
 use crate::policy::*;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -24,7 +25,15 @@ static GET: Method = Method::GET;
 pub(crate) const EXPIRES: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
 pub(crate) fn head<'r>(path: &'r str, query: Option<&'r str>) -> Head<'r> {
-    Head { method: &GET, path, query, headers: &NO_HEADERS, peer: [192, 0, 2, 7].into(), request_id: "id-1" }
+    Head {
+        method: &GET,
+        path,
+        query,
+        headers: &NO_HEADERS,
+        peer: IpAddr::from([192, 0, 2, 7]).into(),
+        is_tls: false,
+        request_id: "id-1",
+    }
 }
 
 pub(crate) fn ranges(texts: &[&str]) -> AddressRanges {
@@ -36,7 +45,9 @@ fn settings() -> Settings {
     let second = Duration::from_secs(1);
     Settings {
         listen: Box::default(),
-        trusted_proxies: AddressRanges::default(),
+        tls: None,
+        trusted_proxies: TrustedProxies::default(),
+        proxy_protocol: ProxyProtocol::Off,
         client_header: ClientHeader::List(HeaderName::from_static("x-forwarded-for")),
         token_in: [TokenPlace::Bearer, TokenPlace::Header(HeaderName::from_static("x-api-key"))].into(),
         workers: 1,
@@ -48,11 +59,15 @@ fn settings() -> Settings {
             header_bytes: 16_384,
             headers: 64,
             body_bytes: 262_144,
+            handshake_timeout: second,
             header_timeout: second,
             body_timeout: second,
             write_timeout: second,
             idle_timeout: second,
+            h2_streams: 64,
         },
+        lockout: None,
+        cache: CacheLimits { max_bytes: 1 << 20, max_entry: 1 << 16 },
         self_service: Some("/_gate".into()),
         max_removed: MaxRemoved::Off,
         admin: None,
@@ -159,6 +174,7 @@ pub(crate) fn report() -> Report {
         output: [OutputFormat::Json].into(),
         pass_request_headers: Box::default(),
         pass_response_headers: Box::default(),
+        cache: None,
     }
 }
 
@@ -173,6 +189,7 @@ fn principal(id: &str, scope: ScopeGrant) -> Principal {
         rights: Arc::new(Rights {
             permissions: if id == "guest" { [].into() } else { [PermissionIndex(0)].into() },
             views: [(ReportIndex(0), view(&["lead_id", "country", "code", "commission"]))].into(),
+            rate_limit: None,
         }),
         credentials: Box::default(),
     }
@@ -212,16 +229,25 @@ pub(crate) fn policy_of(report: Report) -> Policy {
     let second = Duration::from_secs(1);
     let backend = Backend {
         name: BackendName::parse("legacy").unwrap(),
-        url: "http://legacy:8001".into(),
-        host: "legacy".into(),
-        port: 8001,
-        authority: HeaderValue::from_static("legacy:8001"),
+        endpoint: Endpoint {
+            url: "http://legacy:8001".into(),
+            host: "legacy".into(),
+            port: 8001,
+            authority: HeaderValue::from_static("legacy:8001"),
+        },
+        others: Box::default(),
+        tls: None,
+        http2: false,
         base_path: "/base".into(),
         credential: Credential::default(),
         connect_timeout: second,
         timeout: second,
         body_timeout: second,
         idle_timeout: second,
+        max_in_flight: 256,
+        queue_timeout: second,
+        max_connections: 256,
+        health: None,
     };
     Policy {
         settings: settings(),

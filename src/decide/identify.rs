@@ -5,6 +5,7 @@
 
 use super::Head;
 use super::denial::Denial;
+use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::policy::{ClientHeader, Settings};
 use http::HeaderName;
@@ -16,17 +17,17 @@ const MAX_HOPS: usize = 16;
 
 /// The address a request really comes from, in canonical form; only from [`identify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ClientAddr(IpAddr);
+pub(super) struct ClientAddr(Peer);
 
 impl ClientAddr {
-    pub(super) fn ip(self) -> IpAddr {
+    pub(super) fn peer(self) -> Peer {
         self.0
     }
 }
 
 /// The client behind trusted proxies.
 pub(super) fn identify(head: &Head<'_>, settings: &Settings) -> Result<ClientAddr, Denial> {
-    let peer = head.peer.to_canonical();
+    let peer = head.peer;
     if !settings.trusted_proxies.contains(peer) {
         return Ok(ClientAddr(peer));
     }
@@ -40,7 +41,7 @@ pub(super) fn identify(head: &Head<'_>, settings: &Settings) -> Result<ClientAdd
     }
     let mut client = peer;
     for hop in hops.iter().rev() {
-        client = hop.ok_or_else(|| invalid("names a hop that is not an address"))?;
+        client = hop.ok_or_else(|| invalid("names a hop that is not an address"))?.into();
         if !settings.trusted_proxies.contains(client) {
             break;
         }
@@ -171,7 +172,7 @@ mod tests {
     fn seen(header: &ClientHeader, peer: &str, lines: &[&str]) -> String {
         let mut settings = fixture::policy().settings;
         let trusted: Vec<_> = ["10.0.0.0/8", "fd00::/8"].map(|t| AddressRange::parse(t).unwrap()).into();
-        settings.trusted_proxies = AddressRanges::new(&trusted);
+        settings.trusted_proxies.ranges = AddressRanges::new(&trusted);
         settings.client_header = header.clone();
         let name = match header {
             ClientHeader::List(name) => name.clone(),
@@ -181,7 +182,8 @@ mod tests {
         for line in lines {
             headers.append(&name, http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        let head = Head { headers: &headers, peer: peer.parse().unwrap(), ..fixture::head("/", None) };
+        let peer = peer.parse::<IpAddr>().unwrap().into();
+        let head = Head { headers: &headers, peer, ..fixture::head("/", None) };
         identify(&head, &settings).map_or_else(|d| d.code.as_str().to_owned(), |client| client.0.to_string())
     }
 

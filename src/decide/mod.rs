@@ -23,6 +23,7 @@ pub use authorize::{authorize, client_body};
 pub use denial::{Denial, Extra};
 pub use framing::check_framing;
 
+use crate::domain::address::Peer;
 use crate::domain::column::View;
 use crate::domain::dialect::{BodyKind, ContentCoding, OutputFormat};
 use crate::domain::names::{PrincipalId, ReportName, TokenId};
@@ -33,7 +34,6 @@ use crate::policy::{
 use http::{HeaderMap, Method};
 use identify::ClientAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The head of a request, as far as decisions need it.
@@ -47,8 +47,10 @@ pub struct Head<'r> {
     pub query: Option<&'r str>,
     /// The headers.
     pub headers: &'r HeaderMap,
-    /// The other end of the connection.
-    pub peer: IpAddr,
+    /// The other end of the connection, or what its PROXY header says.
+    pub peer: Peer,
+    /// Whether it came by TLS.
+    pub is_tls: bool,
     /// The gate's own id of this request.
     pub request_id: &'r str,
 }
@@ -64,7 +66,7 @@ impl fmt::Debug for Head<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Who it really is, behind trusted proxies.
-    pub client: Option<IpAddr>,
+    pub client: Option<Peer>,
     /// Whose token it presents.
     pub principal: Option<PrincipalId>,
     /// Which token.
@@ -90,8 +92,8 @@ impl<'p> Holder<'p> {
 
     /// Where the request really comes from.
     #[must_use]
-    pub fn client(&self) -> IpAddr {
-        self.client.ip()
+    pub fn client(&self) -> Peer {
+        self.client.peer()
     }
 
     /// The columns of a report that may be seen: the token's own, or else its holder's.
@@ -208,8 +210,8 @@ impl<'p> Permit<'p> {
 
     /// Where the request really comes from.
     #[must_use]
-    pub fn client(&self) -> IpAddr {
-        self.client.ip()
+    pub fn client(&self) -> Peer {
+        self.client.peer()
     }
 
     /// What the client gets.
@@ -236,7 +238,7 @@ pub fn identify_holder<'p>(
     facts: &mut Facts,
 ) -> Result<Holder<'p>, Denial> {
     let client = identify::identify(head, &policy.settings)?;
-    facts.client = Some(client.ip());
+    facts.client = Some(client.peer());
     authenticate::authenticate(policy, head, client, now, facts)
 }
 
@@ -266,6 +268,6 @@ pub fn assume_holder_anywhere<'p>(
     facts: &mut Facts,
 ) -> Result<Holder<'p>, Denial> {
     let client = identify::identify(head, &policy.settings)?;
-    facts.client = Some(client.ip());
+    facts.client = Some(client.peer());
     authenticate::assume(policy, id, client, facts)
 }

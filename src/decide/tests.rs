@@ -24,8 +24,9 @@ fn decided(
         headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
     }
     let method = Method::try_from(method).unwrap();
-    let peer = peer.parse().unwrap();
-    let head = Head { method: &method, path, query, headers: &headers, peer, request_id: "id-1" };
+    let peer = peer.parse::<std::net::IpAddr>().unwrap().into();
+    let head =
+        Head { method: &method, path, query, headers: &headers, peer, is_tls: false, request_id: "id-1" };
     let mut facts = Facts::default();
     let outcome = identify_holder(policy, &head, now, &mut facts)
         .and_then(|holder| authorize(policy, &head, holder, &mut facts));
@@ -116,7 +117,7 @@ fn a_token_s_own_whitelist_narrows_its_holder_s() {
     let mut policy = fixture::policy();
     let narrowed = policy.tokens.iter().cloned().map(|mut token| {
         let own = Some(fixture::ranges(&["192.0.2.7", "198.51.100.1"]));
-        token.limits = Some(Box::new(crate::policy::TokenLimits { allowed_ips: own, views: None }));
+        token.limits = Some(Box::new(crate::policy::TokenLimits { allowed_ips: own, ..Default::default() }));
         token
     });
     policy.tokens = crate::policy::TokenTable::new(narrowed.collect());
@@ -225,7 +226,10 @@ fn holders_can_be_assumed_without_a_token() {
         ("off", "192.0.2.7", "principal_disabled"), ("nobody", "192.0.2.7", "token_unknown"),
     ];
     for (id, peer, expected) in cases {
-        let head = Head { peer: peer.parse().unwrap(), ..fixture::head("/reports/leads", None) };
+        let head = Head {
+            peer: peer.parse::<std::net::IpAddr>().unwrap().into(),
+            ..fixture::head("/reports/leads", None)
+        };
         let id = PrincipalId::parse(id).unwrap();
         let found = assume_holder(&policy, &id, &head, &mut Facts::default());
         assert_eq!(found.map_or_else(|denial| denial.code.as_str(), |_| "ok"), expected, "{id} {peer}");

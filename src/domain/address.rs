@@ -148,6 +148,41 @@ fn parse_address(text: &str) -> Result<IpAddr, InvalidAddressRange> {
     Err(InvalidAddressRange::Unreadable)
 }
 
+/// The other end of a connection, or whoever a trusted proxy speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// An address, in canonical form.
+    Ip(IpAddr),
+    /// A program on this machine, by a unix socket: it has no address, and no range contains it.
+    Unix,
+}
+
+impl Peer {
+    /// Its address, in canonical form.
+    #[must_use]
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(address) => Some(address),
+            Self::Unix => None,
+        }
+    }
+}
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self::Ip(address.to_canonical())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix => f.write_str("unix"),
+        }
+    }
+}
+
 /// A set of addresses: sorted, merged ranges, searched in logarithmic time.
 ///
 /// The empty set holds nobody.
@@ -203,7 +238,8 @@ impl AddressRanges {
 
     /// Whether `address`, in its canonical form, lies in the set.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: impl Into<Peer>) -> bool {
+        let Peer::Ip(address) = address.into() else { return false };
         match address.to_canonical() {
             IpAddr::V4(v4) => holds(self.v4(), u32::from(v4)),
             IpAddr::V6(v6) => holds(self.v6(), u128::from(v6)),
@@ -319,7 +355,7 @@ mod tests {
             ("255.255.255.255", true), ("255.255.255.254", false),
         ];
         for (address, expected) in cases {
-            assert_eq!(set.contains(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(set.contains(address.parse::<IpAddr>().unwrap()), expected, "{address}");
         }
         assert!(!AddressRanges::default().contains(IpAddr::from([0, 0, 0, 0])), "empty means nobody");
     }
@@ -349,9 +385,12 @@ mod tests {
             let ranges: Vec<_> = in_set.iter().map(|text| AddressRange::parse(text).unwrap()).collect();
             let set = AddressRanges::new(&ranges);
             assert_eq!(set.is_empty(), count == 0);
-            assert!(in_set.iter().all(|text| set.contains(text.parse().unwrap())), "{count}");
-            assert!(!beyond.iter().any(|text| set.contains(text.parse().unwrap())), "{count}");
-            assert!(!set.contains("0.0.0.0".parse().unwrap()) && !set.contains("::".parse().unwrap()));
+            assert!(in_set.iter().all(|text| set.contains(text.parse::<IpAddr>().unwrap())), "{count}");
+            assert!(!beyond.iter().any(|text| set.contains(text.parse::<IpAddr>().unwrap())), "{count}");
+            assert!(
+                !set.contains("0.0.0.0".parse::<IpAddr>().unwrap())
+                    && !set.contains("::".parse::<IpAddr>().unwrap())
+            );
         }
     }
 
@@ -360,7 +399,7 @@ mod tests {
         let open = AddressRange::parse("0.0.0.0-255.255.255.255").unwrap();
         assert!(open.is_whole_family());
         let set = AddressRanges::new(&[open]);
-        assert!(set.contains("8.8.8.8".parse().unwrap()));
-        assert!(!set.contains("2001:db8::1".parse().unwrap()));
+        assert!(set.contains("8.8.8.8".parse::<IpAddr>().unwrap()));
+        assert!(!set.contains("2001:db8::1".parse::<IpAddr>().unwrap()));
     }
 }

@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod encode;
 pub mod names;
 pub mod pointer;
+pub mod rate;
 pub mod spelling;
 pub mod template;
 pub mod time;

@@ -106,7 +106,8 @@ pub(super) fn ask_seeing<'p>(
         path: head.uri.path(),
         query: head.uri.query(),
         headers: &head.headers,
-        peer: request.from,
+        peer: request.from.into(),
+        is_tls: policy.settings.tls.is_some(),
         request_id: request.request_id,
     };
     let holder = match request.asks {

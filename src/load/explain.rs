@@ -258,7 +258,7 @@ impl Told<'_, '_> {
             Check::Whitelist => match self.request.asks {
                 Asks::HolderAnywhere(_) => "skipped".to_owned(),
                 Asks::Token(_) | Asks::Holder(_) => {
-                    let client = self.seen.facts.client.unwrap_or(self.request.from);
+                    let client = self.seen.facts.client.unwrap_or(self.request.from.into());
                     format!("{client} is on that of {}", self.holder_id())
                 }
             },
@@ -302,7 +302,7 @@ impl Told<'_, '_> {
 
     fn client(&self) -> String {
         match self.seen.facts.client {
-            Some(client) if client != self.request.from.to_canonical() => {
+            Some(client) if client != self.request.from.into() => {
                 format!("{client}, behind the trusted proxy {}", self.request.from)
             }
             Some(client) => client.to_string(),

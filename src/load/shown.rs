@@ -33,8 +33,8 @@ impl ShownRequest {
             Some((path, query)) => (path, Some(shown_query(query, credential))),
             None => (request.path_and_query(), None),
         };
-        let scheme = request.backend().url.split_once("://").map_or("http", |(scheme, _)| scheme);
-        let authority = String::from_utf8_lossy(request.backend().authority.as_bytes());
+        let scheme = request.backend().endpoint.url.split_once("://").map_or("http", |(scheme, _)| scheme);
+        let authority = String::from_utf8_lossy(request.backend().endpoint.authority.as_bytes());
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
         let without = |text: String| without_token(text, token);
         let mut headers = shown_headers(request.headers(), credential);

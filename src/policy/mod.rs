@@ -9,15 +9,18 @@ mod principal;
 mod report;
 mod settings;
 mod snapshot;
+mod tls;
 
-pub use backend::{Backend, BackendIndex, Credential};
+pub use backend::{Backend, BackendIndex, Credential, Endpoint, HealthCheck};
 pub use grant::{Grant, GrantKey, Grants};
 pub use principal::{
     Ids, PermissionIndex, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits,
     TokenRecord, TokenTable, Views,
 };
-pub use report::{Methods, Report, ReportIndex, ReportTable};
+pub use report::{CacheRule, Methods, Report, ReportIndex, ReportTable};
 pub use settings::{
-    Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace,
+    Admin, CacheLimits, ClientHeader, Limits, ListenAddress, Lockout, LogFormat, MaxRemoved, ProxyProtocol,
+    SealKey, Settings, TokenLife, TokenPlace, TrustedProxies,
 };
 pub use snapshot::{Policy, PolicyReader, PolicyWriter, Snapshot, policies};
+pub use tls::{ClientTls, ServerTls};

@@ -5,6 +5,7 @@ use super::report::ReportIndex;
 use crate::domain::address::AddressRanges;
 use crate::domain::column::View;
 use crate::domain::names::{PrincipalId, TokenId};
+use crate::domain::rate::RateLimit;
 use crate::domain::time::Expiry;
 use crate::domain::token::TokenDigest;
 use hashbrown::HashTable;
@@ -93,11 +94,13 @@ pub struct Rights {
     pub permissions: Box<[PermissionIndex]>,
     /// Columns.
     pub views: Views,
+    /// How many requests it may send, by its role or by default; `None`: any number.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Default for Rights {
     fn default() -> Self {
-        Self { permissions: Box::default(), views: [].into() }
+        Self { permissions: Box::default(), views: [].into(), rate_limit: None }
     }
 }
 
@@ -170,6 +173,8 @@ pub struct TokenLimits {
     pub allowed_ips: Option<AddressRanges>,
     /// When set, it sees these columns instead, a subset of its holder's.
     pub views: Option<Views>,
+    /// When set, it may send so many requests, among those of its holder.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl TokenRecord {

@@ -9,6 +9,7 @@ use crate::domain::template::Template;
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The place of a report in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +78,17 @@ pub struct Report {
     pub pass_request_headers: Box<[HeaderName]>,
     /// Backend headers that pass to the client besides the fixed ones.
     pub pass_response_headers: Box<[HeaderName]>,
+    /// How long its answers are kept; `None`: they are not.
+    pub cache: Option<CacheRule>,
+}
+
+/// How long answers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheRule {
+    /// How long they are fresh.
+    pub ttl: Duration,
+    /// How long, once no longer fresh, they stand in for a backend that fails.
+    pub stale_if_error: Duration,
 }
 
 /// All reports, found by path.

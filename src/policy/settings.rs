@@ -1,6 +1,7 @@
 //! Settings of the process and its listeners.
 
-use crate::domain::address::AddressRanges;
+use super::tls::ServerTls;
+use crate::domain::address::{AddressRanges, Peer};
 use http::HeaderName;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,9 +13,13 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where affiliates connect; takes effect at start.
-    pub listen: Box<[SocketAddr]>,
-    /// Whose client header is believed.
-    pub trusted_proxies: AddressRanges,
+    pub listen: Box<[ListenAddress]>,
+    /// TLS towards clients; `None`: there is none.
+    pub tls: Option<ServerTls>,
+    /// Whose client header and PROXY header are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether connections begin with a PROXY header; takes effect with the next connection.
+    pub proxy_protocol: ProxyProtocol,
     /// The one header believed from trusted proxies.
     pub client_header: ClientHeader,
     /// Where a token may stand.
@@ -27,8 +32,12 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Limits towards clients.
     pub limits: Limits,
+    /// When addresses that try tokens are locked out; `None`: never.
+    pub lockout: Option<Lockout>,
     /// The path that the holders' own endpoints stand under, without a slash at its end; `None`: there are none.
     pub self_service: Option<Box<str>>,
+    /// What all cached answers together may take.
+    pub cache: CacheLimits,
     /// When a watched reload is held.
     pub max_removed: MaxRemoved,
     /// The listener of the platform engineer; `None` when there is no `[admin]`.
@@ -41,6 +50,91 @@ pub struct Settings {
     pub audit: PathBuf,
     /// How long commands let tokens live.
     pub token_life: TokenLife,
+}
+
+/// Where a listener stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A unix socket at that path.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// The address of a TCP socket.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    /// As the config writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Proxies whose word about the client is believed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrustedProxies {
+    /// By address.
+    pub ranges: AddressRanges,
+    /// Whoever connects by a unix socket.
+    pub unix: bool,
+}
+
+impl TrustedProxies {
+    /// Whether `peer` is one of them.
+    #[must_use]
+    pub fn contains(&self, peer: impl Into<Peer>) -> bool {
+        match peer.into() {
+            Peer::Unix => self.unix,
+            peer @ Peer::Ip(_) => self.ranges.contains(peer),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && !self.unix
+    }
+}
+
+/// Whether connections begin with a PROXY header (version 1 or 2), which tells who connected to the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// None does.
+    Off,
+    /// Every one does, and comes from a trusted proxy; others are closed.
+    Required,
+}
+
+/// When addresses that try tokens are locked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lockout {
+    /// After so many failures
+    pub failures: u32,
+    /// within this time
+    pub within: Duration,
+    /// for so long.
+    pub duration: Duration,
+}
+
+/// What cached answers may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// All of them together, in bytes.
+    pub max_bytes: u64,
+    /// One of them, in bytes; larger ones are neither cached nor joined.
+    pub max_entry: usize,
 }
 
 /// The secret that paging cursors are sealed with, at least [`SealKey::MIN_BYTES`] long. Its `Debug` shows nothing of it.
@@ -112,6 +206,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// For a PROXY header, and for a TLS handshake.
+    pub handshake_timeout: Duration,
     /// From the first byte of a connection or request to the end of its head.
     pub header_timeout: Duration,
     /// From the head to the end of the request's body.
@@ -120,6 +216,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Between two requests of a connection.
     pub idle_timeout: Duration,
+    /// Requests at one time on an HTTP/2 connection.
+    pub h2_streams: u32,
 }
 
 /// How many active tokens a watched reload may remove.
@@ -135,7 +233,9 @@ pub enum MaxRemoved {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens; takes effect at start.
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
+    /// TLS; `None`: there is none.
+    pub tls: Option<ServerTls>,
     /// Host names answered besides IP literals and `localhost`, in lower case.
     pub hosts: Box<[Box<str>]>,
     /// Who may connect; empty: everyone who reaches the loopback address.

@@ -118,7 +118,7 @@ impl fmt::Display for Loss {
 
 /// The settings that take effect only at start and are no longer those of the start.
 pub(super) fn restart_needed(started_with: &Settings, now: &Settings) -> Vec<&'static str> {
-    let admin = |settings: &Settings| settings.admin.as_ref().map(|admin| admin.listen);
+    let admin = |settings: &Settings| settings.admin.as_ref().map(|admin| admin.listen.clone());
     let settings = [
         ("server.listen", started_with.listen != now.listen),
         ("server.workers", started_with.workers != now.workers),

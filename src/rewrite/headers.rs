@@ -31,12 +31,14 @@ pub(super) fn headers(contents: &Contents<'_>, head: &Head<'_>) -> Result<Header
             pass(&name, head, &mut headers);
         }
     }
-    headers.insert(HOST, permit.backend().authority.clone());
+    headers.insert(HOST, permit.backend().endpoint.authority.clone());
     headers.insert(ACCEPT, HeaderValue::from_static(accept(&report.response.format)));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(X_REQUEST_ID, value(head.request_id)?);
-    headers.insert(X_FORWARDED_FOR, value(&permit.client().to_string())?);
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if let Some(client) = permit.client().ip() {
+        headers.insert(X_FORWARDED_FOR, value(&client.to_string())?);
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if head.is_tls { "https" } else { "http" }));
     if let Some(host) = head.headers.get(HOST) {
         headers.insert(X_FORWARDED_HOST, host.clone());
     }

@@ -22,6 +22,7 @@ mod tests;
 
 use crate::decide::{Denial, Head, Permit};
 use crate::domain::dialect::{ContentCoding, DecodingLimits};
+use crate::domain::names::PrincipalId;
 use crate::domain::time::Timestamp;
 use crate::filter::Terms;
 use crate::filter::headers::Described;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 /// A request to a backend, exactly as it will be sent; only from [`rewrite`].
 pub struct BackendRequest {
+    principal: PrincipalId,
     backend: Arc<Backend>,
     method: Method,
     path_and_query: String,
@@ -72,6 +74,12 @@ impl fmt::Debug for BackendRequest {
 }
 
 impl BackendRequest {
+    /// Whose request it is.
+    #[must_use]
+    pub fn principal(&self) -> &PrincipalId {
+        &self.principal
+    }
+
     /// Who it is for.
     #[must_use]
     pub fn backend(&self) -> &Arc<Backend> {
@@ -90,7 +98,7 @@ impl BackendRequest {
         &self.path_and_query
     }
 
-    /// Every header but `Content-Length`, `Host` included. Holds the platform's credential.
+    /// Every header but `Content-Length`, `Host` of the backend's first host included. Holds the platform's credential.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -141,6 +149,7 @@ pub fn rewrite(
         path_and_query,
         headers: headers::headers(&contents, head)?,
         body: contents.body(members)?.into(),
+        principal: permit.principal().id.clone(),
         backend: Arc::clone(permit.backend()),
         method: if head.method == Method::HEAD { Method::HEAD } else { report.backend_method.clone() },
         answer: Answer {

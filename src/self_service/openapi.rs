@@ -172,7 +172,7 @@ fn server(settings: &Settings, head: &Head<'_>) -> Option<Server> {
     let forwarded =
         head.headers.get(X_FORWARDED_PROTO).filter(|_| settings.trusted_proxies.contains(head.peer));
     let is_tls = forwarded.is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-    let scheme = if is_tls { "https" } else { "http" };
+    let scheme = if is_tls || head.is_tls { "https" } else { "http" };
     Some(Server { url: format!("{scheme}://{host}") })
 }
 

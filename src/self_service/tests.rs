@@ -430,7 +430,7 @@ fn the_document_names_where_tokens_stand_and_where_it_came_from() {
     assert_eq!(found["servers"], json!([{ "url": "http://gate.test:81" }]));
     let tls = [(HOST, "gate.test"), (header("x-forwarded-proto"), "https")];
     assert_eq!(document(&policy, &tls)["servers"][0]["url"], "http://gate.test", "anybody can say so");
-    policy.settings.trusted_proxies = fixture::ranges(&["192.0.2.7", "192.0.2.0"]);
+    policy.settings.trusted_proxies.ranges = fixture::ranges(&["192.0.2.7", "192.0.2.0"]);
     assert_eq!(document(&policy, &tls)["servers"][0]["url"], "https://gate.test");
     assert_eq!(document(&policy, &[])["servers"], json!([]));
 }

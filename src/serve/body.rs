@@ -3,7 +3,7 @@
 //! It owns the request's record, which is settled when the last piece was handed over or
 //! the body is dropped, whichever comes first.
 
-use super::backend::{BackendError, Lease};
+use super::back::{BackendError, Lease};
 use super::record::Record;
 use crate::domain::dialect::ContentCoding;
 use crate::filter::coding::{Decoder, Encoder};

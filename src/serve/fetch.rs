@@ -1,6 +1,6 @@
 //! An answer of a backend for an operator to look at: the way of every other answer, without a client.
 
-use super::backend::{Answered, BackendError, Client};
+use super::back::{Answered, BackendError, Client};
 use super::body::Cut;
 use crate::domain::code::Code;
 use crate::domain::dialect::OutputFormat;

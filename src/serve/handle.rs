@@ -1,9 +1,9 @@
 //! One request, start to end: decide, rewrite, forward, filter, record.
 
-use super::backend::{Answered, BackendError};
+use super::back::{Answered, BackendError};
 use super::body::{Body, Cut, Prefetched};
-use super::connection::Connection;
 use super::drain::Stage;
+use super::front::Connection;
 use super::record::Record;
 use super::respond::{self, Sent};
 use super::shard::Shard;
@@ -95,6 +95,7 @@ where
             query: head.uri.query(),
             headers: &head.headers,
             peer: connection.peer(),
+            is_tls: connection.is_tls(),
             request_id: &request_id,
         };
         let holder = decide::identify_holder(policy, &head, now, &mut record.facts)?;

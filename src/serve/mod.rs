@@ -5,41 +5,38 @@
 //! runtime of its own, and an embedded gate has one that any runtime may use.
 
 mod access_log;
-mod backend;
+mod back;
 mod body;
-mod connection;
 mod drain;
 mod fetch;
 mod findings;
+mod front;
 mod handle;
-mod listen;
-mod pool;
 mod record;
 mod respond;
 mod shard;
 mod tally;
-mod worker;
 
 pub use access_log::{AccessLog, AccessLogWriter};
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
-pub use listen::{Connections, bind};
+pub use front::{Connections, bind};
 pub use shard::{Shard, random_seal_key};
 
-pub(crate) use connection::Connection;
+pub(crate) use front::Connection;
 pub(crate) use handle::handle;
 pub(crate) use respond::problem_json;
 pub(crate) use tally::{ByOutcome, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS, SELF_SERVICE};
 
 use crate::policy::PolicyReader;
+use front::Crew;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use worker::Crew;
 
 /// The listeners and workers of a gate.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ impl Server {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let listener = TcpListener::from_std(listener)?;
-            accepting.spawn(listen::accept(
+            accepting.spawn(front::accept(
                 listener,
                 Arc::clone(&crew),
                 Arc::clone(connections),

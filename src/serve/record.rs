@@ -4,13 +4,14 @@
 //! means "the client has gone" (or the gate itself, at the very end of a drain), so that
 //! whatever ends a request, even a dropped future, is recorded.
 
-use super::backend::BackendError;
-use super::connection::Connection;
+use super::back::BackendError;
 use super::drain::Stage;
 use super::findings::Topic;
+use super::front::Connection;
 use super::shard::Shard;
 use super::tally::{Counted, Outcome, SELF_SERVICE};
 use crate::decide::Facts;
+use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::domain::encode;
 use crate::filter::Filter;
@@ -19,7 +20,6 @@ use crate::rewrite::BackendRequest;
 use http::{Method, StatusCode, Uri};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use std::fmt::{self, Write as _};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -357,7 +357,7 @@ impl Line {
         });
     }
 
-    fn address(&mut self, key: &str, address: Option<IpAddr>) {
+    fn address(&mut self, key: &str, address: Option<Peer>) {
         match address {
             Some(address) => self.text(key, &address.to_string()),
             None => self.nothing(key),

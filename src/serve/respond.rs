@@ -1,6 +1,6 @@
 //! Answers: problems (RFC 9457) and the heads of successes.
 
-use super::backend::BackendError;
+use super::back::BackendError;
 use super::body::Body;
 use super::record::Record;
 use crate::decide::{Denial, Extra};

@@ -4,7 +4,7 @@
 //! no request on one core writes a cache line of another.
 
 use super::access_log::AccessLog;
-use super::backend::Client;
+use super::back::Client;
 use super::drain::Draining;
 use super::findings::Findings;
 use super::tally::{Counts, Tally};

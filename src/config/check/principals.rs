@@ -92,8 +92,11 @@ fn rights(
     }
     let permissions: BTreeSet<_> = role.permissions.iter().copied().chain(permissions).collect();
     let views: BTreeMap<ReportIndex, View> = role.views.iter().cloned().chain(views).collect();
-    let rights =
-        Rights { permissions: permissions.into_iter().collect(), views: views.into_iter().collect() };
+    let rights = Rights {
+        permissions: permissions.into_iter().collect(),
+        views: views.into_iter().collect(),
+        rate_limit: None,
+    };
     if let Some(same) = shared.get(&rights) {
         return Arc::clone(same);
     }

@@ -103,7 +103,7 @@ fn extend(
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
     let inherits_sound = chain_is_sound && parent.is_none_or(|parent| parent.sound);
     let sound = inherits_sound && raw.sound && checker.errors() == errors;
-    let rights = Rights { permissions: all.into_iter().collect(), views: views.into() };
+    let rights = Rights { permissions: all.into_iter().collect(), views: views.into(), rate_limit: None };
     let role = Role { rights: Arc::new(rights), sound };
     if role.sound {
         check_columns(checker, &raw.permissions, &role.rights.views, reports);

@@ -4,7 +4,7 @@ use super::{Fields, Item, Reader, header_name, keys, name, parameter_name};
 use crate::config::problem::Marked;
 use crate::config::secret::quoted;
 use crate::domain::names::BackendName;
-use crate::policy::{Backend, Credential};
+use crate::policy::{Backend, Credential, Endpoint};
 use http::{HeaderName, HeaderValue};
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -32,16 +32,25 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let address = address.unwrap_or_else(Address::none);
     let backend = Backend {
         name: name?,
-        url: address.url,
-        host: address.host,
-        port: address.port,
-        authority: address.authority,
+        endpoint: Endpoint {
+            url: address.url,
+            host: address.host,
+            port: address.port,
+            authority: address.authority,
+        },
+        others: Box::default(),
+        tls: None,
+        http2: false,
         base_path: address.base_path,
         credential,
         connect_timeout,
         timeout: head_timeout,
         body_timeout,
         idle_timeout,
+        max_in_flight: 256,
+        queue_timeout: Duration::from_secs(1),
+        max_connections: 256,
+        health: None,
     };
     Some(Marked { value: backend, mark: at.mark })
 }

@@ -276,7 +276,8 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     }
     let (id_mark, hash_mark) = (reader.at(id_item), reader.at(hash_item));
     tokens.places.push(TokenPlace { file: reader.file, id: id_mark.start, hash: hash_mark.start });
-    let limits = allowed_ips.map(|own| Box::new(TokenLimits { allowed_ips: Some(own), views: None }));
+    let limits =
+        allowed_ips.map(|own| Box::new(TokenLimits { allowed_ips: Some(own), ..TokenLimits::default() }));
     tokens.records.push(TokenRecord { id, digest, principal, expires, limits });
 }
 

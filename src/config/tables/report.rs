@@ -73,6 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         response: answers.dialect,
         pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,
+        cache: None,
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
     Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })

@@ -6,10 +6,10 @@ use super::report::plain_path;
 use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
-use crate::domain::address::AddressRanges;
 use crate::domain::spelling::{fold, fold_header};
 use crate::policy::{
-    Admin, ClientHeader, Limits, LogFormat, MaxRemoved, SealKey, Settings, TokenLife, TokenPlace,
+    Admin, CacheLimits, ClientHeader, Limits, ListenAddress, Lockout, LogFormat, MaxRemoved, ProxyProtocol,
+    SealKey, Settings, TokenLife, TokenPlace, TrustedProxies,
 };
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -28,8 +28,10 @@ pub(in crate::config) struct RawSettings {
 impl Default for RawSettings {
     fn default() -> Self {
         let settings = Settings {
-            listen: [SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))].into(),
-            trusted_proxies: AddressRanges::default(),
+            listen: [ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 8080).into())].into(),
+            tls: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: ProxyProtocol::Off,
             client_header: ClientHeader::List(HeaderName::from_static("x-forwarded-for")),
             token_in: [TokenPlace::Bearer, TokenPlace::Header(HeaderName::from_static("x-api-key"))].into(),
             workers: 0,
@@ -41,11 +43,19 @@ impl Default for RawSettings {
                 header_bytes: 16 << 10,
                 headers: 64,
                 body_bytes: 256 << 10,
+                handshake_timeout: Duration::from_secs(5),
                 header_timeout: Duration::from_secs(10),
                 body_timeout: Duration::from_secs(30),
                 write_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(75),
+                h2_streams: 64,
             },
+            lockout: Some(Lockout {
+                failures: 20,
+                within: Duration::from_secs(60),
+                duration: Duration::from_secs(300),
+            }),
+            cache: CacheLimits { max_bytes: 256 << 20, max_entry: 8 << 20 },
             self_service: Some("/_gate".into()),
             max_removed: MaxRemoved::Percent(50.0),
             admin: None,
@@ -88,11 +98,13 @@ impl RawSettings {
     fn read_server(&mut self, reader: &mut Reader<'_>, fields: &Fields<'_>) {
         let settings = &mut self.settings;
         if let Some(item) = fields.get("listen") {
-            let read = reader.entries(item, |reader, item| reader.parsed(item, socket));
+            let read = reader.entries(item, |reader, item| {
+                reader.parsed(item, |text| socket(text).map(ListenAddress::Tcp))
+            });
             settings.listen = not_empty(reader, item, read).unwrap_or_default();
         }
         if let Some(ranges) = fields.read("trusted_proxies", |item| address::ranges(reader, item)) {
-            settings.trusted_proxies = ranges;
+            settings.trusted_proxies.ranges = ranges;
         }
         if let Some(item) = fields.get("proxy_protocol")
             && reader.filled(item).is_some_and(|text| text != "off")
@@ -196,7 +208,7 @@ fn read_limits(reader: &mut Reader<'_>, fields: &Fields<'_>, limits: &mut Limits
     }
 }
 
-fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[SocketAddr]) -> Option<Admin> {
+fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[ListenAddress]) -> Option<Admin> {
     let item = fields.required(reader, "listen");
     let listen = item.and_then(|item| reader.parsed(item, socket));
     let hosts = fields.read("hosts", |item| reader.entries(item, |reader, item| reader.parsed(item, host)));
@@ -205,7 +217,8 @@ fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[SocketAddr]) -
     if !listen.ip().is_loopback() && allowed_ips.is_empty() {
         reader.error(item, "not a loopback address: `allowed_ips` must say who may connect");
     }
-    let shared = |server: &SocketAddr| {
+    let shared = |server: &ListenAddress| {
+        let ListenAddress::Tcp(server) = server else { return false };
         let every = server.ip().is_unspecified() || listen.ip().is_unspecified();
         server.port() == listen.port() && listen.port() != 0 && (every || server.ip() == listen.ip())
     };
@@ -213,7 +226,7 @@ fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[SocketAddr]) -
         reader.error(item, "[server] listens here: the admin endpoints need an address of their own");
     }
     let hosts = hosts.unwrap_or_default().into_iter().map(|host| host.value).collect();
-    Some(Admin { listen, hosts, allowed_ips })
+    Some(Admin { listen: ListenAddress::Tcp(listen), tls: None, hosts, allowed_ips })
 }
 
 fn token_in(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[TokenPlace]>> {

@@ -76,7 +76,7 @@ fn access(policy: &Policy) -> Vec<Access> {
             columns.map(|column| format!("{}.{}", report.name, column.name)).collect::<Vec<_>>()
         });
         let may_come = |address: &&&str| {
-            let address = address.parse().unwrap();
+            let address: std::net::IpAddr = address.parse().unwrap();
             let own = token.limits.as_ref().and_then(|limits| limits.allowed_ips.as_ref());
             let own = own.is_none_or(|own| own.contains(address));
             own && holder.allowed_ips.contains(address)

@@ -4,9 +4,9 @@
 //! core, loses the queue of a listener that closes, and lets a second process share the
 //! port unnoticed. Limits are checked here, before a worker sees the connection.
 
-use super::drain::{Draining, Stage};
 use super::worker::Crew;
 use crate::policy::PolicyReader;
+use crate::serve::drain::{Draining, Stage};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::HashMap;
 use std::io;
@@ -119,7 +119,7 @@ impl Drop for Place {
 }
 
 /// Accepts on one listener until a drain, and hands the streams to `crew`.
-pub(super) async fn accept(
+pub(in crate::serve) async fn accept(
     listener: TcpListener,
     crew: Arc<Crew>,
     connections: Arc<Connections>,

@@ -38,7 +38,7 @@ impl Pool {
     /// The connection to `backend` that was used last and is still open.
     pub(super) fn take(&self, backend: &Backend) -> Option<Sender> {
         let mut idle = self.lock();
-        let entries = idle.by_url.get_mut(&backend.url)?;
+        let entries = idle.by_url.get_mut(&backend.endpoint.url)?;
         let now = Instant::now();
         while let Some(entry) = entries.pop() {
             if entry.until <= now {
@@ -58,10 +58,10 @@ impl Pool {
         }
         let entry = Entry { sender, until: Instant::now() + backend.idle_timeout };
         let mut idle = self.lock();
-        match idle.by_url.get_mut(&backend.url) {
+        match idle.by_url.get_mut(&backend.endpoint.url) {
             Some(entries) => entries.push(entry),
             None => {
-                idle.by_url.insert(backend.url.clone(), vec![entry]);
+                idle.by_url.insert(backend.endpoint.url.clone(), vec![entry]);
             }
         }
         if !std::mem::replace(&mut idle.sweeping, true) {

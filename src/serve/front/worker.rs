@@ -1,14 +1,14 @@
 //! Workers: threads with a current-thread runtime each, and the connections they own.
 
-use super::body::Body;
 use super::connection::{Connection, TimedStream};
-use super::drain::{Drain, Draining, LINGER, Stage};
-use super::handle::handle;
 use super::listen::Place;
-use super::record::Record;
-use super::shard::Shard;
 use crate::domain::code::Code;
 use crate::policy::Limits;
+use crate::serve::body::Body;
+use crate::serve::drain::{Drain, Draining, LINGER, Stage};
+use crate::serve::handle::handle;
+use crate::serve::record::Record;
+use crate::serve::shard::Shard;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -31,7 +31,7 @@ const DEFAULT_MAX_HEADERS: usize = 100;
 
 /// The workers of a gate.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(in crate::serve) struct Crew {
     workers: Vec<Worker>,
     next: AtomicUsize,
 }
@@ -64,7 +64,10 @@ impl Drop for OpenCount {
 
 impl Crew {
     /// Starts one thread per shard. They end when the crew is dropped and their connections are over.
-    pub(super) fn start(shards: &[Arc<Shard>], drain: &Drain) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
+    pub(in crate::serve) fn start(
+        shards: &[Arc<Shard>],
+        drain: &Drain,
+    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         let mut workers = Vec::new();
         let mut threads = Vec::new();
         for (number, shard) in shards.iter().enumerate() {
@@ -117,7 +120,7 @@ async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
     let stream = stream.set_nodelay(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
     let Ok(stream) = stream.map(Arc::new) else { return };
-    let connection = Connection::new(peer);
+    let connection = Connection::new(peer.into(), false);
     let builder;
     let timed = {
         let snapshot = shard.policies.current();

@@ -223,7 +223,7 @@ fn message(request: &BackendRequest) -> Result<Request<Full<Bytes>>, BackendErro
 
 async fn connect(backend: &Backend) -> Result<Sender, BackendError> {
     let opening = async {
-        let stream = TcpStream::connect((&*backend.host, backend.port)).await?;
+        let stream = TcpStream::connect((&*backend.endpoint.host, backend.endpoint.port)).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     };

@@ -4,10 +4,11 @@
 //! Here the socket itself knows the phase of its connection (waiting for a head, answering,
 //! idle) and fails a read or write that takes longer than that phase may.
 
+use crate::domain::address::Peer;
 use crate::policy::Limits;
 use socket2::SockRef;
 use std::io;
-use std::net::{IpAddr, Shutdown};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +25,8 @@ const HEAD_TIMED_OUT: &[u8] =
 /// What a request may know and say of the connection it came by.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    peer: IpAddr,
+    peer: Peer,
+    is_tls: bool,
     /// Requests whose answers are not yet handed over whole; hyper takes one at a time.
     answering: AtomicUsize,
     /// Requests whose answers are.
@@ -36,9 +38,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: IpAddr) -> Arc<Self> {
+    pub(crate) fn new(peer: Peer, is_tls: bool) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            is_tls,
             answering: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             reset: AtomicBool::new(false),
@@ -46,9 +49,14 @@ impl Connection {
         })
     }
 
-    /// The other end.
-    pub(crate) fn peer(&self) -> IpAddr {
+    /// The other end, or what its PROXY header says.
+    pub(crate) fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// Whether it is by TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// A request begins; until it is over no read deadline of the connection counts.

@@ -1,0 +1,49 @@
+//! TLS as the config says it: certificates and keys that were read and fit together.
+
+use rustls::{ClientConfig, ServerConfig};
+use std::fmt;
+use std::sync::Arc;
+
+/// TLS of a listener. Two are the same when they were read from the same bytes.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// What handshakes are done with.
+    pub config: Arc<ServerConfig>,
+    /// The hash of everything it was read from.
+    pub fingerprint: [u8; 32],
+}
+
+/// TLS towards a backend. Two are the same when they were read from the same bytes.
+#[derive(Clone)]
+pub struct ClientTls {
+    /// What handshakes are done with.
+    pub config: Arc<ClientConfig>,
+    /// The hash of everything it was read from.
+    pub fingerprint: [u8; 32],
+}
+
+impl PartialEq for ServerTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl PartialEq for ClientTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    /// Nothing of the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerTls(..)")
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    /// Nothing of the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientTls(..)")
+    }
+}
