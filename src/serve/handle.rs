@@ -37,8 +37,10 @@ where
 {
     let (head, body) = request.into_parts();
     let snapshot = shard.policies.current();
-    let mut record =
-        Box::new(Record::begin(shard, connection, &snapshot, Some((head.method.clone(), head.uri.clone()))));
+    // The head of a request that is refused for its bytes only stands in for it.
+    let readable = connection.refusal().is_none();
+    let known = readable.then(|| (head.method.clone(), head.uri.clone()));
+    let mut record = Box::new(Record::begin(shard, connection, &snapshot, known));
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
     drop(snapshot);
     let request = match admitted {
@@ -83,7 +85,11 @@ where
     let policy = &snapshot.policy;
     let now = clock::now();
     let mut waiting = None;
+    let refusal = || connection.refusal().map(|(code, why)| Denial::new(code, why));
     let decide = async || {
+        if let Some(denial) = refusal() {
+            return Err(denial);
+        }
         if shard.draining.stage() >= Stage::Refusing {
             return Err(Denial::new(Code::Draining, "the gate is about to stop; send the request again")
                 .header(RETRY_AFTER, HeaderValue::from_static("1")));
@@ -112,7 +118,8 @@ where
         rewrite(&permit, &head, &body, now, &shard.grants(snapshot), shard.seal_key.as_ref())
             .map(Admitted::Report)
     };
-    let decided = decide().await;
+    // A body that has two readings breaks off, too.
+    let decided = decide().await.map_err(|denial| refusal().unwrap_or(denial));
     let own = record.started().elapsed().saturating_sub(waiting.unwrap_or_default());
     record.decided(decided.as_ref().err().map(|denial| denial.code), own);
     decided

@@ -264,23 +264,45 @@ fn what_hyper_refuses_is_recorded_too() {
 }
 
 #[test]
-fn nothing_is_read_behind_a_body_of_two_lengths() {
+fn requests_with_two_readings_are_refused_and_nothing_behind_them_is_read() {
     let backend = RecordingBackend::json("[]");
     let gate = Gate::start(&config(&backend));
-    let head = Request::new("POST", "/posted")
-        .of("poster")
-        .header("Content-Type", "application/json")
-        .header("Content-Length", "3")
-        .header("Transfer-Encoding", "chunked");
-    let mut client = gate.client();
-    let mut bytes = head.bytes();
-    bytes.extend(b"16\r\n{\"day\":\"2026-01-01\"}  \r\n0\r\n\r\n");
-    bytes.extend(Request::get("/leads").of("acme").bytes());
-    client.send(&bytes);
-    // RFC 9112 section 6.3: the chunks count, and the connection ends with the answer.
-    assert_eq!(client.answer("POST").expect("an answer").status, 200);
-    assert!(client.answer("GET").is_none(), "the rest is no request");
-    assert_eq!(backend.count(), 1);
+    let get = |change: fn(String) -> String| {
+        change(String::from_utf8(Request::get("/leads").of("acme").bytes()).unwrap())
+    };
+    let post = |lines: &str, body: &str| {
+        let request = Request::new("POST", "/posted").of("poster").header("Content-Type", "application/json");
+        let head = String::from_utf8(request.bytes()).unwrap();
+        format!("{}\r\n{lines}\r\n\r\n{body}", head.trim_end())
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("two kinds of length", post("Content-Length: 3\r\nTransfer-Encoding: chunked", "0\r\n\r\n")),
+        ("one length twice", post("Content-Length: 2\r\nContent-Length: 2", "{}")),
+        ("bare line feeds", get(|head| head.replace("\r\n", "\n"))),
+        ("one bare line feed", get(|head| head.replacen("\r\nHost", "\nHost", 1))),
+        ("a folded line", get(|head| head.replacen("\r\nHost", "\r\n x\r\nHost", 1))),
+        ("a fragment", get(|head| head.replacen("/leads", "/leads#x", 1))),
+        ("white space before a colon", get(|head| head.replacen("Host:", "Host :", 1))),
+        ("two spaces", get(|head| head.replacen("GET ", "GET  ", 1))),
+        ("another version", get(|head| head.replacen("HTTP/1.1", "HTTP/1.2", 1))),
+        ("no HTTP at all", "\u{16}\u{3}\u{1}".to_owned()),
+        ("a chunk without a size", post("Transfer-Encoding: chunked", "\r\n0\r\n\r\n")),
+        ("a chunk that ends in a bare line feed", post("Transfer-Encoding: chunked", "2\n{}\n0\n\n")),
+        ("a chunk that is longer than it says", post("Transfer-Encoding: chunked", "2\r\n{} \r\n0\r\n\r\n")),
+    ];
+    for (name, request) in cases {
+        let mut client = gate.client();
+        let mut bytes = request.into_bytes();
+        bytes.extend(Request::get("/leads").of("acme").bytes());
+        client.send(&bytes);
+        let answer = client.answer("POST").unwrap_or_else(|| panic!("{name}: an answer"));
+        assert_eq!(answer.status, 400, "{name}");
+        problem(name, &answer, "request_malformed", &json!({}));
+        assert_eq!(gate.access_line(answer.request_id())["code"], "request_malformed", "{name}");
+        assert!(client.answer("GET").is_none(), "{name}: the rest is no request");
+    }
+    assert_eq!(backend.count(), 0);
 }
 
 #[test]

@@ -4,23 +4,27 @@
 //! Here the socket itself knows the phase of its connection (waiting for a head, answering,
 //! idle) and fails a read or write that takes longer than that phase may.
 
+use super::wire;
 use crate::domain::address::Peer;
+use crate::domain::code::Code;
 use crate::policy::Limits;
 use socket2::SockRef;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// Sent when a head does not arrive in time (RFC 9110 section 15.5.9).
-const HEAD_TIMED_OUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// What hyper gets in place of a request that is refused for its bytes, so that it is answered like every other.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+
+/// How much is read from a socket at once.
+const READ_AT_ONCE: usize = 8 << 10;
 
 /// What a request may know and say of the connection it came by.
 #[derive(Debug)]
@@ -33,8 +37,8 @@ pub(crate) struct Connection {
     answered: AtomicUsize,
     /// Close by a reset, so that an answer without framing is seen to be broken.
     reset: AtomicBool,
-    /// A head was begun and did not arrive in time.
-    head_timed_out: AtomicBool,
+    /// Why the request that is read now is refused before anything is decided.
+    refusal: OnceLock<(Code, &'static str)>,
 }
 
 impl Connection {
@@ -45,7 +49,7 @@ impl Connection {
             answering: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             reset: AtomicBool::new(false),
-            head_timed_out: AtomicBool::new(false),
+            refusal: OnceLock::new(),
         })
     }
 
@@ -75,9 +79,9 @@ impl Connection {
         self.reset.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a head was begun and did not arrive in time.
-    pub(crate) fn head_timed_out(&self) -> bool {
-        self.head_timed_out.load(Ordering::Relaxed)
+    /// Why the request is refused for its bytes, and with which code; it is the last one of the connection.
+    pub(crate) fn refusal(&self) -> Option<(Code, &'static str)> {
+        self.refusal.get().copied()
     }
 }
 
@@ -94,7 +98,30 @@ enum Phase {
     Idle,
 }
 
-/// A client's socket whose every wait has an end.
+/// Where in a request the next bytes stand.
+#[derive(Debug)]
+enum Message {
+    /// In its head.
+    Head,
+    /// In its body, or behind it.
+    Body(wire::Body),
+    /// Nowhere: it was refused.
+    Refused,
+}
+
+/// What is to be done for more bytes.
+enum Next {
+    /// They are there.
+    HandOver,
+    /// They are read.
+    Read,
+    /// They belong to the next request, and come after the answer.
+    Wait,
+    /// There will be none.
+    End,
+}
+
+/// A client's socket whose every wait has an end, and whose requests have one reading.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
     /// Shared with whoever watches it for a reset.
@@ -102,9 +129,19 @@ pub(crate) struct TimedStream {
     connection: Arc<Connection>,
     header_timeout: Duration,
     idle_timeout: Duration,
+    header_bytes: usize,
     phase: Phase,
     /// How many requests were answered when the phase was settled last.
     answered: usize,
+    /// What was read and not handed over.
+    held: Vec<u8>,
+    /// How much of that is known to have one reading, and may be handed over.
+    ready: usize,
+    /// How much of it is known not to hold the end of a head.
+    scanned: usize,
+    message: Message,
+    /// How many requests were handed over.
+    handed_over: usize,
     reading: Deadline,
     write_timeout: Duration,
     /// Set while a write makes no progress.
@@ -118,8 +155,14 @@ impl TimedStream {
             connection,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
+            header_bytes: limits.header_bytes,
             phase: Phase::Fresh,
             answered: 0,
+            held: Vec::new(),
+            ready: 0,
+            scanned: 0,
+            message: Message::Head,
+            handed_over: 0,
             reading: Deadline::after(limits.header_timeout),
             write_timeout: limits.write_timeout,
             writing: None,
@@ -140,14 +183,99 @@ impl TimedStream {
         self.answered = answered;
     }
 
-    /// The read deadline of a head or of an idle connection is over.
-    fn read_timed_out(&self) -> io::Error {
-        if self.phase == Phase::Head {
-            self.connection.head_timed_out.store(true, Ordering::Relaxed);
-            // Best effort: the client is told if its socket takes the bytes at once.
-            let _ = self.stream.try_write(HEAD_TIMED_OUT);
+    /// The first bytes of a head are there.
+    fn begin_head(&mut self) {
+        self.phase = Phase::Head;
+        self.reading.restart(self.header_timeout);
+    }
+
+    /// Judges what is held.
+    fn next(&mut self) -> io::Result<Next> {
+        if self.ready > 0 {
+            return Ok(Next::HandOver);
         }
-        io::ErrorKind::TimedOut.into()
+        if let Message::Body(body) = &mut self.message {
+            if !body.is_over() {
+                let taken = body.take(&self.held).map_err(|why| {
+                    // The first reason counts.
+                    let _ = self.connection.refusal.set((Code::RequestMalformed, why));
+                    io::Error::from(io::ErrorKind::InvalidData)
+                })?;
+                self.ready = taken;
+                return Ok(if taken > 0 { Next::HandOver } else { Next::Read });
+            }
+            if self.answered < self.handed_over {
+                return Ok(Next::Wait);
+            }
+            self.message = Message::Head;
+        }
+        match self.message {
+            Message::Refused => Ok(Next::End),
+            Message::Head | Message::Body(_) => Ok(self.head()),
+        }
+    }
+
+    /// Judges a head, as soon as all of it is held.
+    fn head(&mut self) -> Next {
+        let Some(end) = wire::head_end(&self.held, self.scanned) else {
+            // The end may have begun.
+            self.scanned = self.held.len().saturating_sub(2);
+            if !wire::may_begin(&self.held) {
+                return self.refuse(Code::RequestMalformed, "the request does not begin with a method");
+            }
+            // Up to there `decide` sees for itself what is too long.
+            if self.held.len() <= 2 * self.header_bytes {
+                return Next::Read;
+            }
+            let code = if self.held.contains(&b'\n') { Code::HeadersTooLarge } else { Code::UriTooLong };
+            return self.refuse(code, "the head of the request is longer than the limit");
+        };
+        match wire::judge(self.held.get(..end).unwrap_or_default()) {
+            Ok(body) => {
+                self.message = Message::Body(body);
+                self.ready = end;
+                self.scanned = 0;
+                self.handed_over += 1;
+                Next::HandOver
+            }
+            Err(why) => self.refuse(Code::RequestMalformed, why),
+        }
+    }
+
+    /// Refuses the request that is held; what may follow it is none.
+    fn refuse(&mut self, code: Code, why: &'static str) -> Next {
+        // The first reason counts.
+        let _ = self.connection.refusal.set((code, why));
+        self.message = Message::Refused;
+        self.held = STAND_IN.to_vec();
+        self.ready = STAND_IN.len();
+        Next::HandOver
+    }
+
+    /// Hands over what has one reading.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let length = self.ready.min(buf.remaining());
+        buf.put_slice(self.held.get(..length).unwrap_or_default());
+        self.ready -= length;
+        if length == self.held.len() {
+            // Between requests a connection holds nothing.
+            self.held = Vec::new();
+        } else {
+            self.held.drain(..length);
+        }
+    }
+
+    /// Reads more; tells how much.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let (stream, held) = (&self.stream, &mut self.held);
+        retried(
+            cx,
+            |cx| stream.poll_read_ready(cx),
+            || {
+                held.reserve(READ_AT_ONCE);
+                stream.try_read_buf(held)
+            },
+        )
     }
 
     /// Fails when a write that is pending has made no progress for too long.
@@ -174,22 +302,36 @@ impl AsyncRead for TimedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let stream = &this.stream;
-        let read = retried(cx, |cx| stream.poll_read_ready(cx), || stream.try_read_buf(buf));
-        this.settle_phase();
-        match read {
-            Poll::Ready(result) => {
-                let waited = matches!(this.phase, Phase::Fresh | Phase::Idle);
-                if waited && result.as_ref().is_ok_and(|bytes| *bytes > 0) {
-                    this.phase = Phase::Head;
-                    this.reading.restart(this.header_timeout);
+        loop {
+            this.settle_phase();
+            match this.next() {
+                Ok(Next::HandOver) => {
+                    this.hand_over(buf);
+                    return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(result.map(|_| ()))
+                Ok(Next::Read) => {}
+                // hyper asks again once it has answered.
+                Ok(Next::Wait) => return Poll::Pending,
+                Ok(Next::End) => return Poll::Ready(Ok(())),
+                Err(error) => return Poll::Ready(Err(error)),
             }
-            Poll::Pending if this.phase == Phase::Answering => Poll::Pending,
-            Poll::Pending => {
-                ready!(this.reading.poll(cx));
-                Poll::Ready(Err(this.read_timed_out()))
+            let waited = matches!(this.phase, Phase::Fresh | Phase::Idle);
+            if waited && !this.held.is_empty() {
+                this.begin_head();
+            }
+            match this.poll_more(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(_)) if waited => this.begin_head(),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if this.phase == Phase::Answering => return Poll::Pending,
+                Poll::Pending => {
+                    ready!(this.reading.poll(cx));
+                    if this.phase != Phase::Head {
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
+                    this.refuse(Code::RequestTimeout, "the head of the request did not arrive in time");
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod listen;
+mod wire;
 mod worker;
 
 pub use listen::{Connections, bind};

@@ -175,10 +175,11 @@ fn http(limits: &Limits) -> http1::Builder {
     http
 }
 
-/// Records a request that hyper, or the head's deadline, refused before it could be decided.
+/// Records a request that hyper refused before it could be decided.
 fn record_refusal(shard: &Arc<Shard>, connection: &Arc<Connection>, error: &hyper::Error) {
-    let code = if connection.head_timed_out() {
-        Code::RequestTimeout
+    let code = if connection.refusal().is_some() {
+        // It was answered.
+        return;
     } else if error.is_parse_too_large() {
         Code::HeadersTooLarge
     } else if error.is_parse() {
