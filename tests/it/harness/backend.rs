@@ -1,9 +1,8 @@
 //! A backend that remembers every byte it gets and answers as the test says.
 
-use super::TOKEN;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::scripted::{ScriptedBackend, Wire};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,20 +52,31 @@ impl Received {
 
 /// Where an answer is written.
 pub(crate) struct Reply<'a> {
-    stream: &'a mut TcpStream,
-    stopped: &'a AtomicBool,
+    wire: &'a mut Wire,
     open: bool,
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
+    pub(super) fn new(wire: &'a mut Wire) -> Self {
+        Self { wire, open: true }
+    }
+
     /// Bytes as they are. A gate that has gone is not the backend's fault.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.open = self.open && self.stream.write_all(bytes.as_ref()).is_ok();
+        self.open = self.open && self.wire.stream().write_all(bytes.as_ref()).is_ok();
+    }
+
+    /// Bytes one by one, with a pause before each.
+    pub(crate) fn drip(&mut self, bytes: impl AsRef<[u8]>, pause: Duration) {
+        for byte in bytes.as_ref() {
+            std::thread::park_timeout(pause);
+            self.send([*byte]);
+        }
     }
 
     /// Whether the gate still takes what is sent.
     pub(crate) fn is_open(&self) -> bool {
-        self.open && !self.stopped.load(Ordering::Relaxed)
+        self.open && !self.wire.is_stopped()
     }
 
     /// A whole answer with a length.
@@ -103,14 +113,8 @@ impl Reply<'_> {
 
     /// Sends nothing more until the gate closes the connection or the test ends.
     pub(crate) fn stall(&mut self) {
-        let _ = self.stream.set_read_timeout(Some(Duration::from_millis(20)));
-        let mut byte = [0];
         while self.is_open() {
-            match self.stream.read(&mut byte) {
-                Ok(0) => self.open = false,
-                Ok(_) => {}
-                Err(error) => self.open = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-            }
+            self.open = self.wire.drop_input(Duration::from_millis(20));
         }
     }
 
@@ -121,7 +125,7 @@ impl Reply<'_> {
 
     /// Closes it as a crashed one does.
     pub(crate) fn reset(&mut self) {
-        let _ = socket2::SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        self.wire.reset();
         self.open = false;
     }
 }
@@ -132,38 +136,22 @@ type Behaviour = Arc<dyn Fn(&Received, &mut Reply<'_>) + Send + Sync>;
 struct Shared {
     behaviour: Mutex<Behaviour>,
     received: Mutex<Vec<Received>>,
-    connections: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 /// A backend on a free port, until it is dropped.
 pub(crate) struct RecordingBackend {
-    address: SocketAddr,
+    inner: ScriptedBackend,
     shared: Arc<Shared>,
 }
 
 impl RecordingBackend {
     /// A backend that behaves so for every request.
     pub(crate) fn start(behaviour: impl Fn(&Received, &mut Reply<'_>) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let shared = Arc::new(Shared {
-            behaviour: Mutex::new(Arc::new(behaviour)),
-            received: Mutex::default(),
-            connections: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
-        });
-        let address = listener.local_addr().unwrap();
-        let accepting = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if accepting.stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let serving = Arc::clone(&accepting);
-                std::thread::spawn(move || serve(stream, &serving));
-            }
-        });
-        Self { address, shared }
+        let shared =
+            Arc::new(Shared { behaviour: Mutex::new(Arc::new(behaviour)), received: Mutex::default() });
+        let serving = Arc::clone(&shared);
+        let inner = ScriptedBackend::start(move |wire| serve(wire, &serving));
+        Self { inner, shared }
     }
 
     /// A backend that gives this JSON to everyone.
@@ -172,7 +160,7 @@ impl RecordingBackend {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.inner.address()
     }
 
     /// From now on it behaves so.
@@ -195,64 +183,22 @@ impl RecordingBackend {
     pub(crate) fn last(&self) -> Received {
         self.shared.received.lock().unwrap().last().expect("the backend got a request").clone()
     }
-}
 
-impl Drop for RecordingBackend {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
-        let _ = TcpStream::connect(self.address);
-        if !std::thread::panicking() {
-            for request in self.received() {
-                let mut bytes = request.head.into_bytes();
-                bytes.extend(request.body);
-                let found = memchr::memmem::find(&bytes, TOKEN.as_bytes());
-                assert!(found.is_none(), "a token reached the backend: {}", String::from_utf8_lossy(&bytes));
-            }
-        }
+    /// Every byte that was read so far, by connection.
+    pub(crate) fn bytes(&self) -> Vec<Vec<u8>> {
+        self.inner.bytes()
     }
 }
 
 /// Serves one connection until either side closes it.
-fn serve(mut stream: TcpStream, shared: &Shared) {
-    let connection = shared.connections.fetch_add(1, Ordering::Relaxed);
-    let _ = stream.set_nodelay(true);
-    let mut buffer = Vec::new();
-    while let Some((head, body)) = read_request(&mut stream, &mut buffer) {
-        let received = Received { head, body, connection };
+fn serve(wire: &mut Wire, shared: &Shared) {
+    while let Some(received) = wire.request() {
         let behaviour = Arc::clone(&shared.behaviour.lock().unwrap());
         shared.received.lock().unwrap().push(received.clone());
-        let mut reply = Reply { stream: &mut stream, stopped: &shared.stopped, open: true };
+        let mut reply = wire.reply();
         behaviour(&received, &mut reply);
         if !reply.is_open() {
             return;
         }
     }
-}
-
-/// Reads a request with a `Content-Length` or none; `None` at the end of the connection.
-fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
-    let end = loop {
-        if let Some(at) = memchr::memmem::find(buffer, b"\r\n\r\n") {
-            break at + 4;
-        }
-        fill(stream, buffer)?;
-    };
-    let head = String::from_utf8(buffer.drain(..end).collect()).expect("a head in UTF-8");
-    let length = head.lines().filter_map(|line| line.split_once(':'));
-    let length = length
-        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .find_map(|(_, value)| value.trim().parse().ok())
-        .unwrap_or(0);
-    while buffer.len() < length {
-        fill(stream, buffer)?;
-    }
-    Some((head, buffer.drain(..length).collect()))
-}
-
-fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut piece = [0; 16 * 1024];
-    let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
-    buffer.extend_from_slice(&piece[..read]);
-    Some(())
 }

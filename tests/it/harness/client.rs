@@ -3,7 +3,7 @@
 use super::{PATIENCE, checks};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A request as it will be written.
 #[derive(Clone)]
@@ -158,6 +158,19 @@ impl Client {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Writes bytes one by one, with a pause before each, until the gate closes; how many there were.
+    pub(crate) fn drip(&mut self, bytes: impl IntoIterator<Item = u8>, pause: Duration) -> usize {
+        bytes
+            .into_iter()
+            .take_while(|byte| !self.closes_within(pause) && self.stream.write_all(&[*byte]).is_ok())
+            .count()
+    }
+
+    /// Ends the connection as a crashed program does.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn half_close(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -301,24 +314,48 @@ impl Client {
         }
     }
 
-    /// Whether the gate closes within the time; what it sends before that does not count.
+    /// Whether the gate closes within the time; what it sends before that is kept to be read as answers.
     pub(crate) fn closes_within(&mut self, time: Duration) -> bool {
-        let deadline = std::time::Instant::now() + time;
-        let mut piece = [0; 4096];
-        loop {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let deadline = Instant::now() + time;
+        let mut piece = [0; 64 * 1024];
+        let closes = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                break false;
             }
             self.stream.set_read_timeout(Some(left)).unwrap();
             match self.stream.read(&mut piece) {
-                Ok(0) => return true,
-                Ok(_) => {}
+                Ok(0) => break true,
+                Ok(read) => self.buffer.extend_from_slice(&piece[..read]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    return false;
+                    break false;
                 }
-                Err(_) => return true,
+                Err(_) => break true,
             }
-        }
+        };
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        closes
+    }
+
+    /// Reads until these bytes have come, and takes everything up to them.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, bytes: &[u8]) {
+        let end = loop {
+            if let Some(at) = memchr::memmem::find(&self.buffer, bytes) {
+                break at + bytes.len();
+            }
+            if let Err(error) = self.fill() {
+                panic!("{error} before {:?}: {:?}", bytes.escape_ascii(), self.buffer.escape_ascii());
+            }
+        };
+        self.buffer.drain(..end);
+    }
+
+    /// Everything that comes until the gate closes.
+    #[track_caller]
+    pub(crate) fn to_end(&mut self) -> Vec<u8> {
+        while self.fill().is_ok() {}
+        checks::no_secret("what the gate sent", &self.buffer);
+        std::mem::take(&mut self.buffer)
     }
 }
