@@ -141,6 +141,8 @@ pub(crate) struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
     extra_headers: &'static [&'static str],
+    /// Whether `100 Continue` may come before an answer.
+    may_continue: bool,
 }
 
 impl Client {
@@ -149,7 +151,13 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new(), extra_headers }
+        Self { stream, buffer: Vec::new(), extra_headers, may_continue: false }
+    }
+
+    /// Takes `100 Continue` before an answer.
+    pub(crate) fn expecting_continue(mut self) -> Self {
+        self.may_continue = true;
+        self
     }
 
     /// Writes bytes as they are.
@@ -239,6 +247,9 @@ impl Client {
         let mut lines = text.lines();
         let status: u16 =
             lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
+        if status == 100 && self.may_continue {
+            return self.head();
+        }
         assert!(status >= 200, "no interim answers: {text}");
         let headers = lines.filter_map(|line| line.split_once(':'));
         Some((
