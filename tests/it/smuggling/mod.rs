@@ -12,6 +12,7 @@ mod corpus;
 mod heads;
 mod lengths;
 mod lines;
+mod reference;
 
 use crate::harness::{
     Answer, Client, Config, End, Gate, Message, Reading, RecordingBackend, Request, Stop, TO_THE_BACKEND,
