@@ -35,6 +35,7 @@ mod reload;
 mod rewrite;
 mod self_service;
 mod self_test;
+mod sick_backends;
 mod smuggling;
 mod snippets;
 mod stream;
