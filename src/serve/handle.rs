@@ -18,7 +18,7 @@ use crate::rewrite::{BackendRequest, rewrite};
 use crate::self_service;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::RETRY_AFTER;
-use http::{HeaderValue, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, request};
 use http_body_util::BodyExt as _;
 use std::error::Error;
 use std::pin::pin;
@@ -41,6 +41,9 @@ where
     let readable = connection.refusal().is_none();
     let known = readable.then(|| (head.method.clone(), head.uri.clone()));
     let mut record = Box::new(Record::begin(shard, connection, &snapshot, known));
+    if head.method == Method::HEAD {
+        record.head_only();
+    }
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
     drop(snapshot);
     let request = match admitted {

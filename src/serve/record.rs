@@ -41,6 +41,7 @@ pub(crate) struct Record {
     request_id: Box<str>,
     /// `None` when the head could not be read.
     head: Option<(Method, Uri)>,
+    is_head: bool,
     started: Instant,
     generation: u64,
     log_format: LogFormat,
@@ -87,6 +88,7 @@ impl Record {
             shard: Arc::clone(shard),
             connection: Arc::clone(connection),
             request_id: shard.request_id().into(),
+            is_head: head.as_ref().is_some_and(|(method, _)| method == Method::HEAD),
             head,
             started: Instant::now(),
             generation: snapshot.generation,
@@ -97,6 +99,11 @@ impl Record {
             violation: None,
             self_service: false,
         }
+    }
+
+    /// The answer has a head only, although the request could not be read.
+    pub(crate) fn head_only(&mut self) {
+        self.is_head = true;
     }
 
     pub(crate) fn request_id(&self) -> &str {
@@ -131,7 +138,7 @@ impl Record {
 
     /// Whether the answer has a head only.
     pub(crate) fn is_head(&self) -> bool {
-        self.head.as_ref().is_some_and(|(method, _)| method == Method::HEAD)
+        self.is_head
     }
 
     /// The answer has this status and ends, once all of it was handed over, like this.

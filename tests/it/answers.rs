@@ -302,6 +302,13 @@ fn requests_with_two_readings_are_refused_and_nothing_behind_them_is_read() {
         assert_eq!(gate.access_line(answer.request_id())["code"], "request_malformed", "{name}");
         assert!(client.answer("GET").is_none(), "{name}: the rest is no request");
     }
+    let head =
+        Request::new("HEAD", "/leads").of("acme").header("Content-Length", "1").header("Content-Length", "1");
+    let mut client = gate.client();
+    client.send(&head.bytes());
+    let answer = client.answer("HEAD").expect("an answer");
+    assert_eq!((answer.status, answer.body.len()), (400, 0), "what answers HEAD has no body");
+    assert_eq!(gate.access_line(answer.request_id())["code"], "request_malformed");
     assert_eq!(backend.count(), 0);
 }
 

@@ -23,6 +23,9 @@ use tokio::time::{Instant, Sleep};
 /// What hyper gets in place of a request that is refused for its bytes, so that it is answered like every other.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
+/// Likewise, for one whose answer has no body.
+const HEAD_STAND_IN: &[u8] = b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n";
+
 /// How much is read from a socket at once.
 const READ_AT_ONCE: usize = 8 << 10;
 
@@ -247,8 +250,9 @@ impl TimedStream {
         // The first reason counts.
         let _ = self.connection.refusal.set((code, why));
         self.message = Message::Refused;
-        self.held = STAND_IN.to_vec();
-        self.ready = STAND_IN.len();
+        let is_head = self.held.trim_ascii_start().starts_with(b"HEAD ");
+        self.held = if is_head { HEAD_STAND_IN } else { STAND_IN }.to_vec();
+        self.ready = self.held.len();
         Next::HandOver
     }
 
