@@ -188,7 +188,7 @@ impl Strict {
         let (body, rest) = match framing {
             Framing::Chunked | Framing::ChunkedLast => self.chunks(rest).map_err(|stop| match stop {
                 Stop::Malformed(what) => Stop::Broken(what),
-                other => other,
+                other @ (Stop::End | Stop::Partial | Stop::Last | Stop::Broken(_)) => other,
             })?,
             Framing::Length(length) => {
                 let length = usize::try_from(length).map_err(|_| Stop::Partial)?;

@@ -234,7 +234,7 @@ fn by_payload(messages: &[Message]) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for message in messages {
         let asked = asked(message).expect("a number");
-        all.entry(asked[1..].to_owned()).or_default().push(asked);
+        all.entry(asked.get(1..).unwrap().to_owned()).or_default().push(asked);
     }
     all
 }
