@@ -8,10 +8,10 @@ use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
-    AccessLog, Connections, Drain, Findings, Server, Shard, Stage, bind, random_seal_key,
+    AccessLog, Connections, Drain, Findings, Listener, Server, Shard, Stage, bind, random_seal_key,
 };
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,13 +56,11 @@ async fn serve(
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;
-    let listeners =
-        settings.listen.iter().filter_map(ListenAddress::tcp).map(listen).collect::<Result<Vec<_>, _>>()?;
-    let admin_listener =
-        settings.admin.as_ref().and_then(|admin| admin.listen.tcp()).map(listen).transpose()?;
+    let listeners = settings.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
+    let admin_listener = settings.admin.as_ref().map(|admin| listen(&admin.listen)).transpose()?;
     let addresses = Addresses {
-        server: listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
-        admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+        server: listeners.iter().filter_map(Listener::tcp).collect(),
+        admin: admin_listener.as_ref().and_then(Listener::tcp),
     };
 
     let drain = Drain::default();
@@ -84,14 +82,14 @@ async fn serve(
         access_log: Some(access_log),
         draining: drain.watch(),
     });
-    if let Some(listener) = admin_listener {
+    if let Some(Listener::Tcp(listener)) = admin_listener {
         let cannot_listen = |error| Failure::because("cannot listen for [admin]", error);
         let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_listen)?;
         tokio::spawn(admin.serve(listener));
     }
     let _watch =
         reloader.watch().map_err(|error| Failure::because("cannot start to watch the config", error))?;
-    announce(&addresses);
+    announce(&addresses, settings);
     ready(&addresses);
 
     signals.stop(&reloader).await;
@@ -123,7 +121,7 @@ async fn wind_down(drain: &Drain, server: Server, policies: &PolicyReader) {
     note("shutdown_grace is over: requests under way were broken off\n");
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+fn listen(address: &ListenAddress) -> Result<Listener, Failure> {
     bind(address).map_err(|error| {
         let taken = error.kind() == io::ErrorKind::AddrInUse;
         let hint = if taken { " (does another reportgate run already?)" } else { "" };
@@ -139,9 +137,12 @@ fn workers(settings: &Settings) -> usize {
     }
 }
 
-fn announce(addresses: &Addresses) {
+fn announce(addresses: &Addresses, settings: &Settings) {
     for address in &addresses.server {
         note(&format!("listening on http://{address}\n"));
+    }
+    for address in settings.listen.iter().filter(|address| address.tcp().is_none()) {
+        note(&format!("listening on {address}\n"));
     }
     if let Some(address) = addresses.admin {
         note(&format!("admin on http://{address}\n"));

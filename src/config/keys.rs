@@ -147,8 +147,12 @@ pub(super) const INCLUDED: [&str; 6] = ["backends", "reports", "roles", "affilia
 pub(super) static SERVER: TableSpec = TableSpec {
     name: "[server]",
     keys: &[
-        key("listen", TEXTS, "ADDRESS:PORT, one or several; takes effect at start"),
-        key("trusted_proxies", ADDRESSES, "Proxies whose client header is believed; default none"),
+        key("listen", TEXTS, "ADDRESS:PORT or unix:PATH, one or several; takes effect at start"),
+        key(
+            "trusted_proxies",
+            ADDRESSES,
+            "Proxies whose client header is believed, \"unix\" among them; default none",
+        ),
         key("proxy_protocol", Choice(&["off"]), "PROXY protocol; only \"off\" is supported yet"),
         key(
             "client_header",

@@ -22,7 +22,7 @@ pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
-pub use front::{Connections, bind};
+pub use front::{Connections, Listener, bind};
 pub use shard::{Shard, random_seal_key};
 
 pub(crate) use front::Connection;
@@ -35,7 +35,6 @@ use front::Crew;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The listeners and workers of a gate.
@@ -51,7 +50,7 @@ impl Server {
     /// # Errors
     /// When a thread or runtime cannot be started.
     pub fn start(
-        listeners: Vec<std::net::TcpListener>,
+        listeners: Vec<Listener>,
         shards: &[Arc<Shard>],
         policies: &PolicyReader,
         connections: &Arc<Connections>,
@@ -61,9 +60,8 @@ impl Server {
         let crew = Arc::new(crew);
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            let listener = TcpListener::from_std(listener)?;
             accepting.spawn(front::accept(
-                listener,
+                front::Accepting::new(listener)?,
                 Arc::clone(&crew),
                 Arc::clone(connections),
                 policies.clone(),

@@ -39,4 +39,5 @@ mod sick_backends;
 mod smuggling;
 mod snippets;
 mod stream;
+mod unix_sockets;
 mod violations;

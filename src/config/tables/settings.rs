@@ -16,6 +16,9 @@ use http::header::AUTHORIZATION;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+/// How long the path of a unix socket is at most, in bytes (unix(7)).
+const MAX_SOCKET_PATH: usize = 107;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Settings, with the places that `check` may have to name.
@@ -98,13 +101,11 @@ impl RawSettings {
     fn read_server(&mut self, reader: &mut Reader<'_>, fields: &Fields<'_>) {
         let settings = &mut self.settings;
         if let Some(item) = fields.get("listen") {
-            let read = reader.entries(item, |reader, item| {
-                reader.parsed(item, |text| socket(text).map(ListenAddress::Tcp))
-            });
+            let read = reader.entries(item, listen);
             settings.listen = not_empty(reader, item, read).unwrap_or_default();
         }
-        if let Some(ranges) = fields.read("trusted_proxies", |item| address::ranges(reader, item)) {
-            settings.trusted_proxies.ranges = ranges;
+        if let Some(proxies) = fields.read("trusted_proxies", |item| address::proxies(reader, item)) {
+            settings.trusted_proxies = proxies;
         }
         if let Some(item) = fields.get("proxy_protocol")
             && reader.filled(item).is_some_and(|text| text != "off")
@@ -276,9 +277,26 @@ fn max_removed(text: &str) -> Result<MaxRemoved, &'static str> {
     if text == "off" { Ok(MaxRemoved::Off) } else { units::percent(text).map(MaxRemoved::Percent) }
 }
 
+/// Reads where `[server]` listens; the path of a unix socket starts at the file that names it.
+fn listen(reader: &mut Reader<'_>, item: Item<'_>) -> Option<ListenAddress> {
+    let Some(path) = reader.text(item)?.strip_prefix("unix:") else {
+        return reader.parsed(item, |text| socket(text).map(ListenAddress::Tcp));
+    };
+    let path = reader.folder.join(path);
+    if path.as_os_str().len() > MAX_SOCKET_PATH {
+        reader.error(item, format!("the path of a unix socket has at most {MAX_SOCKET_PATH} bytes"));
+        return None;
+    }
+    if path.file_name().is_none() || path.is_dir() {
+        reader.error(item, "expected unix:PATH, such as unix:/run/reportgate.sock");
+        return None;
+    }
+    Some(ListenAddress::Unix(path))
+}
+
 fn socket(text: &str) -> Result<SocketAddr, &'static str> {
     if text.starts_with("unix:") || text.starts_with('/') {
-        return Err("unix sockets are not supported yet");
+        return Err("a unix socket is not supported here yet");
     }
     text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080")
 }

@@ -149,7 +149,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "22:63: JSON has no such number",
     ]),
     ("allowed_ips = [\"203.0.113.7\"]", "allowed_ips = [\"0.0.0.0-255.255.255.255\", \"unix\", { from = \"1.1.1.1\" }, 7]", &[
-        "39:43: unix sockets are not supported yet",
+        "39:43: a unix socket has no address; only `trusted_proxies` can name it",
         "39:51: `to` is missing",
         "39:73: expected a string, found an integer",
         "39:16: warning: this range is open to every IPv4 address",
@@ -218,7 +218,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("listen = [\"127.0.0.1:0\"]", "listen = []\ntoken_in = [\"query:_col\", \"header:authorization\", \"bearer\"]\ntrusted_proxies = [\"unix\"]\nproxy_protocol = \"required\"\nworkers = -1\nlimits = { header_bytes = \"1B\", headers = 0, idle_timeout = \"0s\" }", &[
         "3:10: is empty",
         "4:51: a token would be read twice from this place",
-        "5:20: unix sockets are not supported yet",
         "6:18: anything other than \"off\" is not supported yet",
         "7:11: expected 0 to 1024, found -1",
         "8:27: expected 1024B to 1048576B",

@@ -4,20 +4,18 @@
 //! Here the socket itself knows the phase of its connection (waiting for a head, answering,
 //! idle) and fails a read or write that takes longer than that phase may.
 
+use super::socket::Socket;
 use super::wire;
 use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::policy::Limits;
-use socket2::SockRef;
 use std::io;
-use std::net::Shutdown;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// What hyper gets in place of a request that is refused for its bytes, so that it is answered like every other.
@@ -126,9 +124,10 @@ enum Next {
 
 /// A client's socket whose every wait has an end, and whose requests have one reading.
 #[derive(Debug)]
-pub(crate) struct TimedStream {
-    /// Shared with whoever watches it for a reset.
-    stream: Arc<TcpStream>,
+pub(super) struct TimedStream<S> {
+    stream: S,
+    /// What `stream` is, or speaks through.
+    socket: Socket,
     connection: Arc<Connection>,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -151,10 +150,11 @@ pub(crate) struct TimedStream {
     writing: Option<Deadline>,
 }
 
-impl TimedStream {
-    pub(crate) fn new(stream: Arc<TcpStream>, connection: Arc<Connection>, limits: &Limits) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
+    pub(super) fn new(stream: S, socket: Socket, connection: Arc<Connection>, limits: &Limits) -> Self {
         Self {
             stream,
+            socket,
             connection,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
@@ -271,15 +271,12 @@ impl TimedStream {
 
     /// Reads more; tells how much.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (stream, held) = (&self.stream, &mut self.held);
-        retried(
-            cx,
-            |cx| stream.poll_read_ready(cx),
-            || {
-                held.reserve(READ_AT_ONCE);
-                stream.try_read_buf(held)
-            },
-        )
+        self.held.reserve(READ_AT_ONCE);
+        let read = pin!(self.stream.read_buf(&mut self.held)).poll(cx);
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
+        read
     }
 
     /// Fails when a write that is pending has made no progress for too long.
@@ -299,7 +296,7 @@ impl TimedStream {
     }
 }
 
-impl AsyncRead for TimedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -341,10 +338,9 @@ impl AsyncRead for TimedStream {
     }
 }
 
-impl AsyncWrite for TimedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = &self.stream;
-        let write = retried(cx, |cx| stream.poll_write_ready(cx), || stream.try_write(buf));
+        let write = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.progressed(cx, write)
     }
 
@@ -353,48 +349,32 @@ impl AsyncWrite for TimedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = &self.stream;
-        let write = retried(cx, |cx| stream.poll_write_ready(cx), || stream.try_write_vectored(bufs));
+        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.progressed(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The kernel has what was written.
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flush = Pin::new(&mut self.stream).poll_flush(cx);
+        self.progressed(cx, flush)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.connection.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+        let shutdown = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.progressed(cx, shutdown)
     }
 }
 
-/// Tries when the socket is ready, until it would not block.
-fn retried<T>(
-    cx: &mut Context<'_>,
-    mut poll_ready: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
-    mut attempt: impl FnMut() -> io::Result<T>,
-) -> Poll<io::Result<T>> {
-    loop {
-        ready!(poll_ready(cx))?;
-        match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return Poll::Ready(done),
-        }
-    }
-}
-
-impl Drop for TimedStream {
+impl<S> Drop for TimedStream<S> {
     fn drop(&mut self) {
         if self.connection.reset.load(Ordering::Relaxed) {
-            // A linger of zero makes close() send a reset. Best effort: the socket may be gone.
-            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+            self.socket.reset_when_closed();
         }
     }
 }

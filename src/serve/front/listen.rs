@@ -4,16 +4,21 @@
 //! core, loses the queue of a listener that closes, and lets a second process share the
 //! port unnoticed. Limits are checked here, before a worker sees the connection.
 
+use super::socket::Accepted;
 use super::worker::Crew;
-use crate::policy::PolicyReader;
+use crate::domain::address::Peer;
+use crate::policy::{ListenAddress, PolicyReader};
 use crate::serve::drain::{Draining, Stage};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::HashMap;
+use std::fs::{self, Permissions};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -26,11 +31,55 @@ const REST: Duration = Duration::from_millis(100);
 /// How often that is said.
 const SAY_AGAIN: Duration = Duration::from_secs(1);
 
+/// A socket that listens, on no runtime yet.
+#[derive(Debug)]
+pub enum Listener {
+    /// By TCP.
+    Tcp(TcpListener),
+    /// By a unix socket.
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// The address of a TCP socket, as it turned out.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 /// Binds `address`, exclusively.
 ///
 /// # Errors
 /// When the address is taken, by another gate for instance, or cannot be had.
-pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+pub fn bind(address: &ListenAddress) -> io::Result<Listener> {
+    match address {
+        ListenAddress::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
+        ListenAddress::Unix(path) => bind_unix(path).map(Listener::Unix),
+    }
+}
+
+/// Binds a unix socket that its owner and group may connect to. One that a gate left behind is replaced.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket {
+        // Whoever listens there answers.
+        match UnixStream::connect(path) {
+            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            Err(error) => return Err(error),
+        }
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o660))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections of its predecessor to fade away.
     socket.set_reuse_address(true)?;
@@ -118,9 +167,61 @@ impl Drop for Place {
     }
 }
 
+/// A listener on a runtime.
+#[derive(Debug)]
+pub(in crate::serve) enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Accepting {
+    /// Brings a listener onto the runtime that this is called on.
+    pub(in crate::serve) fn new(listener: Listener) -> io::Result<Self> {
+        Ok(match listener {
+            Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Listener::Unix(listener) => Self::Unix(tokio::net::UnixListener::from_std(listener)?),
+        })
+    }
+
+    async fn accept(&self) -> io::Result<(Accepted, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Accepted::Tcp(stream.into_std()?), peer.ip().into()))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Accepted::Unix(stream.into_std()?), Peer::Unix))
+            }
+        }
+    }
+
+    /// What the kernel has accepted already.
+    fn rest(self) -> io::Result<Vec<(Accepted, Peer)>> {
+        let mut rest = Vec::new();
+        match self {
+            Self::Tcp(listener) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, peer)) = listener.accept() {
+                    stream.set_nonblocking(true)?;
+                    rest.push((Accepted::Tcp(stream), peer.ip().into()));
+                }
+            }
+            Self::Unix(listener) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, _)) = listener.accept() {
+                    stream.set_nonblocking(true)?;
+                    rest.push((Accepted::Unix(stream), Peer::Unix));
+                }
+            }
+        }
+        Ok(rest)
+    }
+}
+
 /// Accepts on one listener until a drain, and hands the streams to `crew`.
 pub(in crate::serve) async fn accept(
-    listener: TcpListener,
+    listener: Accepting,
     crew: Arc<Crew>,
     connections: Arc<Connections>,
     policies: PolicyReader,
@@ -137,35 +238,27 @@ pub(in crate::serve) async fn accept(
             () = draining.reached(Stage::Draining) => break,
         };
         match accepted {
-            Ok((stream, peer)) => match stream.into_std() {
-                Ok(stream) => hand_over(stream, peer, &crew, &connections, &policies),
-                Err(error) => trouble.rest(&error).await,
-            },
+            Ok((stream, peer)) => hand_over(stream, peer, &crew, &connections, &policies),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => trouble.rest(&error).await,
         }
     }
     // What the kernel has accepted already is not refused.
-    let listener = listener.into_std();
-    while let Ok(listener) = &listener
-        && let Ok((stream, peer)) = listener.accept()
-        && stream.set_nonblocking(true).is_ok()
-    {
+    for (stream, peer) in listener.rest().unwrap_or_default() {
         hand_over(stream, peer, &crew, &connections, &policies);
     }
 }
 
 fn hand_over(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Accepted,
+    peer: Peer,
     crew: &Crew,
     connections: &Arc<Connections>,
     policies: &PolicyReader,
 ) {
-    let peer = peer.ip().to_canonical();
     let snapshot = policies.current();
     let settings = &snapshot.policy.settings;
-    let counted = (!settings.trusted_proxies.contains(peer)).then_some(peer);
+    let counted = peer.ip().filter(|peer| !settings.trusted_proxies.contains(*peer));
     match connections.enter(counted, settings.limits.connections_per_address) {
         Some(place) => crew.hand_over(stream, peer, place),
         None => tracing::debug!(%peer, "connection closed: connections_per_address"),
@@ -210,8 +303,8 @@ mod tests {
 
     #[test]
     fn a_second_listener_on_one_address_is_refused() {
-        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let again = bind(first.local_addr().unwrap());
+        let first = bind(&ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+        let again = bind(&ListenAddress::Tcp(first.tcp().unwrap()));
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 

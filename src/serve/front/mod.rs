@@ -2,11 +2,12 @@
 
 mod connection;
 mod listen;
+mod socket;
 mod wire;
 mod worker;
 
-pub use listen::{Connections, bind};
+pub use listen::{Connections, Listener, bind};
 
 pub(crate) use connection::Connection;
-pub(in crate::serve) use listen::accept;
+pub(in crate::serve) use listen::{Accepting, accept};
 pub(in crate::serve) use worker::Crew;

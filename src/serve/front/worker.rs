@@ -2,6 +2,8 @@
 
 use super::connection::{Connection, TimedStream};
 use super::listen::Place;
+use super::socket::{Accepted, Socket};
+use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::policy::Limits;
 use crate::serve::body::Body;
@@ -17,12 +19,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use tokio::io::Interest;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -46,8 +46,8 @@ struct Worker {
 /// A connection on its way to a worker.
 #[derive(Debug)]
 struct Arrival {
-    stream: TcpStream,
-    peer: IpAddr,
+    stream: Accepted,
+    peer: Peer,
     place: Place,
     open: OpenCount,
 }
@@ -82,7 +82,7 @@ impl Crew {
     }
 
     /// Gives a connection to the worker with the fewest.
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: IpAddr, place: Place) {
+    pub(super) fn hand_over(&self, stream: Accepted, peer: Peer, place: Place) {
         // Ties go round, so that short connections are spread, too.
         let first = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len().max(1);
         let in_turn = self.workers.iter().skip(first).chain(self.workers.iter().take(first));
@@ -118,15 +118,14 @@ async fn work(shard: Arc<Shard>, mut arrivals: UnboundedReceiver<Arrival>, mut d
 /// Serves one connection to its end.
 async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
-    let stream = stream.set_nodelay(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
-    let Ok(stream) = stream.map(Arc::new) else { return };
-    let connection = Connection::new(peer.into(), false);
+    let Ok(socket) = Socket::new(stream) else { return };
+    let connection = Connection::new(peer, false);
     let builder;
     let timed = {
         let snapshot = shard.policies.current();
         let settings = &snapshot.policy.settings;
         builder = http(&settings.limits);
-        TimedStream::new(Arc::clone(&stream), Arc::clone(&connection), &settings.limits)
+        TimedStream::new(socket.clone(), socket.clone(), Arc::clone(&connection), &settings.limits)
     };
     let service = service_fn(|request| answer(&shard, &connection, request, &draining));
     let mut http = pin!(builder.serve_connection(TokioIo::new(timed), service));
@@ -147,7 +146,7 @@ async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
         },
         // hyper, which has to serve half-closed connections, sees a reset only when it writes. Whoever
         // resets does not wait for an answer: dropping the request frees the backend.
-        _ = stream.ready(Interest::ERROR) => {}
+        () = socket.was_reset() => {}
     }
 }
 
