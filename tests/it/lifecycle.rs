@@ -161,50 +161,6 @@ fn a_drain_is_seen_before_it_begins() {
     gate.exit();
 }
 
-/// Limits of a second; every kind of slow client must be gone two seconds after its limit.
-#[test]
-fn slow_clients_are_closed() {
-    let big = format!("{{\"rows\":[{}]}}", vec![r#"{"country":"DE"}"#; 2_000_000].join(","));
-    let backend = RecordingBackend::start(move |_, reply| reply.json(&big));
-    let limits = "limits = { header_timeout = \"1s\", body_timeout = \"1s\", write_timeout = \"1s\", idle_timeout = \"1s\" }";
-    let gate = Gate::start(&Config::leads(&backend).server(limits));
-    let whole = Request::get("/leads").of("acme").bytes();
-    let with_body = Request::new("POST", "/leads").of("acme").body("0123456789").bytes();
-    let begun = Instant::now();
-    let mut clients: Vec<(&str, Client)> = [
-        ("silent", Vec::new()),
-        ("half a head", whole[..whole.len() - 2].to_vec()),
-        ("one byte", b"G".to_vec()),
-        ("half a body", with_body[..with_body.len() - 5].to_vec()),
-        ("an empty line", b"\r\n".to_vec()),
-    ]
-    .into_iter()
-    .map(|(name, bytes)| {
-        let mut client = gate.client();
-        client.send(&bytes);
-        (name, client)
-    })
-    .collect();
-    let mut idle = gate.client();
-    assert_eq!(idle.call(&Request::get("/nothing").of("acme")).status, 404);
-    clients.push(("idle after an answer", idle));
-    for (name, client) in &mut clients {
-        assert!(client.closes_within(Duration::from_secs(3).saturating_sub(begun.elapsed())), "{name}");
-    }
-    let mut deaf = gate.client();
-    deaf.send(&whole);
-    eventually("its line", || {
-        gate.program.stdout.all().iter().any(|line| line.contains("client_gone")).then_some(())
-    });
-    assert!(gate.get("acme", "/nothing").status == 404);
-    let open = || gate.metrics().get("connections");
-    assert!(
-        within(Duration::from_secs(5), || (open() <= 1.0).then_some(())).is_some(),
-        "{} are open",
-        open()
-    );
-}
-
 #[test]
 fn a_connection_in_use_outlives_every_limit_of_its_parts() {
     let backend = RecordingBackend::start(|received, reply| {
@@ -232,22 +188,6 @@ fn a_connection_in_use_outlives_every_limit_of_its_parts() {
     assert_eq!(client.call(&Request::get("/leads").of("acme")).status, 200);
     assert!(!client.closes_within(Duration::from_millis(300)), "closed before its time");
     assert!(client.closes_within(Duration::from_millis(3_000)), "idle for too long");
-}
-
-#[test]
-fn a_byte_now_and_then_does_not_keep_a_head_alive() {
-    let backend = RecordingBackend::json(ROW);
-    let gate = Gate::start(&Config::leads(&backend).server("limits = { header_timeout = \"500ms\" }"));
-    let mut client = gate.client();
-    client.send(b"GET /leads HTTP/1.1\r\nX-Slow: ");
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(2_500) {
-        client.send(b"a");
-        if client.closes_within(Duration::from_millis(100)) {
-            return;
-        }
-    }
-    panic!("still open after {:?}", begun.elapsed());
 }
 
 #[test]

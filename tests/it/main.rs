@@ -36,6 +36,7 @@ mod rewrite;
 mod self_service;
 mod self_test;
 mod sick_backends;
+mod slow_clients;
 mod smuggling;
 mod snippets;
 mod stream;

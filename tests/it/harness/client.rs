@@ -166,6 +166,19 @@ impl Client {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Writes bytes one by one, with a pause before each, until the gate closes; how many there were.
+    pub(crate) fn drip(&mut self, bytes: impl IntoIterator<Item = u8>, pause: Duration) -> usize {
+        bytes
+            .into_iter()
+            .take_while(|byte| !self.closes_within(pause) && self.stream.write_all(&[*byte]).is_ok())
+            .count()
+    }
+
+    /// Ends the connection as a crashed program does.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn half_close(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -333,5 +346,19 @@ impl Client {
         };
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
         closes
+    }
+
+    /// Reads until these bytes have come, and takes everything up to them.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, bytes: &[u8]) {
+        let end = loop {
+            if let Some(at) = memchr::memmem::find(&self.buffer, bytes) {
+                break at + bytes.len();
+            }
+            if let Err(error) = self.fill() {
+                panic!("{error} before {:?}: {:?}", bytes.escape_ascii(), self.buffer.escape_ascii());
+            }
+        };
+        self.buffer.drain(..end);
     }
 }

@@ -48,11 +48,12 @@ impl Lines {
                 return value;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !state.ended && !left.is_zero(),
-                "no line with {what}; lines:\n{}",
-                state.lines.join("\n")
-            );
+            if state.ended || left.is_zero() {
+                let lines = state.lines.join("\n");
+                // A panic must not poison what is read once more when the program is dropped.
+                drop(state);
+                panic!("no line with {what}; lines:\n{lines}");
+            }
             state = self.changed.wait_timeout(state, left).unwrap().0;
         }
     }

@@ -25,7 +25,7 @@ pub(crate) use gate::{Gate, Program, new_folder, replace, run, run_with};
 pub(crate) use lines::Lines;
 pub(crate) use metrics::Metrics;
 pub(crate) use pairs::{pairs, sorted};
-pub(crate) use readers::{Message, Reading, Stop, Taste, leniently, liberally, strictly};
+pub(crate) use readers::{Message, Reading, Stop, Taste, leniently, strictly};
 pub(crate) use scripted::{ScriptedBackend, Signal, Wire};
 
 use std::time::{Duration, Instant};

@@ -37,16 +37,7 @@ pub(crate) struct Reading {
 
 /// Reads as RFC 9112 says, without any of the liberties that it leaves to servers.
 pub(crate) fn strictly(bytes: &[u8]) -> Reading {
-    let mut reader = Strict::default();
-    read(bytes, |rest| reader.message(rest))
-}
-
-/// Reads as [`strictly`] with the liberties that servers take and that are told of second: with them there still is only
-/// one reading, but others may refuse it.
-pub(crate) fn liberally(bytes: &[u8]) -> (Reading, Vec<&'static str>) {
-    let mut reader = Strict { is_liberal: true, ..Strict::default() };
-    let reading = read(bytes, |rest| reader.message(rest));
-    (reading, reader.liberties)
+    read(bytes, strict_message)
 }
 
 /// Reads as the most careless of servers: whatever can be understood is.
@@ -123,175 +114,133 @@ fn all<'f>(fields: &'f [(String, Vec<u8>)], name: &'f str) -> impl Iterator<Item
 enum Framing {
     Length(u64),
     Chunked,
-    /// Chunks in spite of a length; nothing may follow (RFC 9112 section 6.3).
-    ChunkedLast,
 }
 
-/// The reader by the letter.
-#[derive(Default)]
-struct Strict {
-    is_liberal: bool,
-    /// What was overlooked so far.
-    liberties: Vec<&'static str>,
+/// A line that ends in CR LF and holds no other.
+fn strict_line(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', bytes).ok_or(Stop::Partial)?;
+    let line = bytes[..end].strip_suffix(b"\r").ok_or(Stop::Malformed("a bare LF"))?;
+    if line.contains(&b'\r') {
+        return Err(Stop::Malformed("a bare CR"));
+    }
+    Ok((line, &bytes[end + 1..]))
 }
 
-impl Strict {
-    /// A mistake that many overlook.
-    fn overlook(&mut self, what: &'static str) -> Read<()> {
-        if !self.is_liberal {
-            return Err(Stop::Malformed(what));
+fn strict_message(bytes: &[u8]) -> Read<(Message, &[u8], bool)> {
+    let mut rest = bytes;
+    let line = loop {
+        if rest.is_empty() {
+            return Err(Stop::End);
         }
-        self.liberties.push(what);
-        Ok(())
+        let (line, behind) = strict_line(rest)?;
+        rest = behind;
+        if !line.is_empty() {
+            break line;
+        }
+    };
+    let (method, target, minor) = strict_start(line)?;
+    let mut fields = Vec::new();
+    loop {
+        let (line, behind) = strict_line(rest)?;
+        rest = behind;
+        if line.is_empty() {
+            break;
+        }
+        fields.push(strict_field(line)?);
     }
-
-    /// A line that ends in CR LF and holds no other.
-    fn line<'b>(&mut self, bytes: &'b [u8]) -> Read<(&'b [u8], &'b [u8])> {
-        let end = memchr::memchr(b'\n', bytes).ok_or(Stop::Partial)?;
-        let line = match bytes[..end].strip_suffix(b"\r") {
-            Some(line) => line,
-            None => {
-                self.overlook("a bare LF")?;
-                &bytes[..end]
-            }
-        };
-        if line.contains(&b'\r') {
-            return Err(Stop::Malformed("a bare CR"));
+    strict_host(&fields, &target)?;
+    let framing = strict_framing(&fields, minor)?;
+    let (body, rest) = match framing {
+        Framing::Chunked => strict_chunks(rest).map_err(|stop| match stop {
+            Stop::Malformed(what) => Stop::Broken(what),
+            Stop::End | Stop::Partial | Stop::Last | Stop::Broken(_) => stop,
+        })?,
+        Framing::Length(length) => {
+            let length = usize::try_from(length).map_err(|_| Stop::Partial)?;
+            let (body, rest) = rest.split_at_checked(length).ok_or(Stop::Partial)?;
+            (body.to_vec(), rest)
         }
-        Ok((line, &bytes[end + 1..]))
+    };
+    let options = all(&fields, "connection").flat_map(|value| value.split(|b| *b == b','));
+    let options: Vec<_> = options.map(|option| trimmed(option).to_ascii_lowercase()).collect();
+    let says = |word: &[u8]| options.iter().any(|option| option == word);
+    let is_last = says(b"close") || minor == 0 && !says(b"keep-alive");
+    Ok((Message { method, target, fields, body }, rest, is_last))
+}
+
+/// Method, target and minor version (RFC 9112 section 3). Which characters a path may hold is no matter of framing.
+fn strict_start(line: &[u8]) -> Read<(String, String, u8)> {
+    let parts: Vec<_> = line.split(|b| *b == b' ').collect();
+    let [method, target, version] = parts[..] else { return Err(Stop::Malformed("no request line")) };
+    let minor = match version {
+        b"HTTP/1.0" => 0,
+        b"HTTP/1.1" => 1,
+        _ => return Err(Stop::Malformed("no version")),
+    };
+    let form = target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
+    if !is_token(method) || method == b"CONNECT" || !form || !target.iter().all(u8::is_ascii_graphic) {
+        return Err(Stop::Malformed("no method or target"));
     }
-
-    fn message<'b>(&mut self, bytes: &'b [u8]) -> Read<(Message, &'b [u8], bool)> {
-        let mut rest = bytes;
-        let line = loop {
-            if rest.is_empty() {
-                return Err(Stop::End);
-            }
-            let (line, behind) = self.line(rest)?;
-            rest = behind;
-            if !line.is_empty() {
-                break line;
-            }
-        };
-        let (method, target, minor) = self.start(line)?;
-        let mut fields = Vec::new();
-        loop {
-            let (line, behind) = self.line(rest)?;
-            rest = behind;
-            if line.is_empty() {
-                break;
-            }
-            fields.push(strict_field(line)?);
-        }
-        strict_host(&fields, &target)?;
-        let framing = self.framing(&fields, minor)?;
-        let (body, rest) = match framing {
-            Framing::Chunked | Framing::ChunkedLast => self.chunks(rest).map_err(|stop| match stop {
-                Stop::Malformed(what) => Stop::Broken(what),
-                other @ (Stop::End | Stop::Partial | Stop::Last | Stop::Broken(_)) => other,
-            })?,
-            Framing::Length(length) => {
-                let length = usize::try_from(length).map_err(|_| Stop::Partial)?;
-                let (body, rest) = rest.split_at_checked(length).ok_or(Stop::Partial)?;
-                (body.to_vec(), rest)
-            }
-        };
-        let options = all(&fields, "connection").flat_map(|value| value.split(|b| *b == b','));
-        let options: Vec<_> = options.map(|option| trimmed(option).to_ascii_lowercase()).collect();
-        let says = |word: &[u8]| options.iter().any(|option| option == word);
-        let is_last =
-            says(b"close") || minor == 0 && !says(b"keep-alive") || matches!(framing, Framing::ChunkedLast);
-        Ok((Message { method, target, fields, body }, rest, is_last))
+    if target.contains(&b'#') {
+        return Err(Stop::Malformed("a fragment"));
     }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(method), text(target), minor))
+}
 
-    /// Method, target and minor version (RFC 9112 section 3). Which characters a path may hold is no matter of framing.
-    fn start(&mut self, line: &[u8]) -> Read<(String, String, u8)> {
-        let parts: Vec<_> = line.split(|b| *b == b' ').collect();
-        let [method, target, version] = parts[..] else { return Err(Stop::Malformed("no request line")) };
-        let minor = match version {
-            b"HTTP/1.0" => 0,
-            b"HTTP/1.1" => 1,
-            _ => return Err(Stop::Malformed("no version")),
-        };
-        let form =
-            target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
-        if !is_token(method) || method == b"CONNECT" || !form || !target.iter().all(u8::is_ascii_graphic) {
-            return Err(Stop::Malformed("no method or target"));
+/// One length of digits, or `chunked` alone, or no body (RFC 9112 section 6.3).
+fn strict_framing(fields: &[(String, Vec<u8>)], minor: u8) -> Read<Framing> {
+    let lengths: Vec<_> = all(fields, "content-length").collect();
+    let codings: Vec<_> = all(fields, "transfer-encoding").collect();
+    let chunked = |codings: &[&[u8]]| matches!(codings, [coding] if minor == 1 && coding.eq_ignore_ascii_case(b"chunked"));
+    match &lengths[..] {
+        [] if codings.is_empty() => Ok(Framing::Length(0)),
+        [] if chunked(&codings) => Ok(Framing::Chunked),
+        [length] if codings.is_empty() && !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
+            let length = str::from_utf8(length).ok().and_then(|digits| digits.parse().ok());
+            length.map(Framing::Length).ok_or(Stop::Malformed("a length beyond all bounds"))
         }
-        if target.contains(&b'#') {
-            self.overlook("a fragment")?;
-        }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((text(method), text(target), minor))
+        _ => Err(Stop::Malformed("no single framing")),
     }
+}
 
-    /// One length of digits, or `chunked` alone, or no body (RFC 9112 section 6.3).
-    fn framing(&mut self, fields: &[(String, Vec<u8>)], minor: u8) -> Read<Framing> {
-        let lengths: Vec<_> = all(fields, "content-length").collect();
-        let codings: Vec<_> = all(fields, "transfer-encoding").collect();
-        let chunked = |codings: &[&[u8]]| matches!(codings, [coding] if minor == 1 && coding.eq_ignore_ascii_case(b"chunked"));
-        match &lengths[..] {
-            [] if codings.is_empty() => Ok(Framing::Length(0)),
-            [] if chunked(&codings) => Ok(Framing::Chunked),
-            [_, ..] if chunked(&codings) => {
-                self.overlook("both framings")?;
-                Ok(Framing::ChunkedLast)
-            }
-            [length, others @ ..]
-                if codings.is_empty() && !length.is_empty() && length.iter().all(u8::is_ascii_digit) =>
-            {
-                if !others.is_empty() && others.iter().all(|other| other == length) {
-                    self.overlook("an equal length twice")?;
-                } else if !others.is_empty() {
-                    return Err(Stop::Malformed("two lengths"));
-                }
-                let length = str::from_utf8(length).ok().and_then(|digits| digits.parse().ok());
-                length.map(Framing::Length).ok_or(Stop::Malformed("a length beyond all bounds"))
-            }
-            _ => Err(Stop::Malformed("no single framing")),
+/// A chunked body (RFC 9112 section 7.1).
+fn strict_chunks(bytes: &[u8]) -> Read<(Vec<u8>, &[u8])> {
+    let (mut rest, mut body) = (bytes, Vec::new());
+    loop {
+        let (line, behind) = strict_line(rest)?;
+        let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+        let (size, extension) = line.split_at(digits);
+        match trimmed(extension) {
+            _ if size.is_empty() => return Err(Stop::Malformed("no chunk size")),
+            [] if extension.is_empty() => {}
+            [b';', ..] if extension.starts_with(b";") && is_text(extension) => {}
+            _ => return Err(Stop::Malformed("no chunk size")),
+        }
+        let size = str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.ok_or(Stop::Malformed("a chunk beyond all bounds"))?;
+        if size == 0 {
+            return Ok((body, strict_trailers(behind)?));
+        }
+        let (data, behind) = behind.split_at_checked(size).ok_or(Stop::Partial)?;
+        body.extend_from_slice(data);
+        match behind {
+            [b'\r', b'\n', behind @ ..] => rest = behind,
+            [] | [b'\r'] => return Err(Stop::Partial),
+            _ => return Err(Stop::Malformed("no end of a chunk")),
         }
     }
+}
 
-    /// A chunked body (RFC 9112 section 7.1).
-    fn chunks<'b>(&mut self, bytes: &'b [u8]) -> Read<(Vec<u8>, &'b [u8])> {
-        let (mut rest, mut body) = (bytes, Vec::new());
-        loop {
-            let (line, behind) = self.line(rest)?;
-            let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-            let (size, extension) = line.split_at(digits);
-            match trimmed(extension) {
-                _ if size.is_empty() => return Err(Stop::Malformed("no chunk size")),
-                [] if extension.is_empty() => {}
-                [] => self.overlook("a blank behind a chunk size")?,
-                [b';', ..] if is_text(extension) => {}
-                [b';', ..] => self.overlook("a control character in an extension")?,
-                _ => return Err(Stop::Malformed("no chunk size")),
-            }
-            let size = str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
-            let size = size.ok_or(Stop::Malformed("a chunk beyond all bounds"))?;
-            if size == 0 {
-                return Ok((body, self.trailers(behind)?));
-            }
-            let (data, behind) = behind.split_at_checked(size).ok_or(Stop::Partial)?;
-            body.extend_from_slice(data);
-            match behind {
-                [b'\r', b'\n', behind @ ..] => rest = behind,
-                [] | [b'\r'] => return Err(Stop::Partial),
-                _ => return Err(Stop::Malformed("no end of a chunk")),
-            }
+fn strict_trailers(bytes: &[u8]) -> Read<&[u8]> {
+    let mut rest = bytes;
+    loop {
+        let (line, behind) = strict_line(rest)?;
+        if line.is_empty() {
+            return Ok(behind);
         }
-    }
-
-    fn trailers<'b>(&mut self, bytes: &'b [u8]) -> Read<&'b [u8]> {
-        let mut rest = bytes;
-        loop {
-            let (line, behind) = self.line(rest)?;
-            if line.is_empty() {
-                return Ok(behind);
-            }
-            strict_field(line)?;
-            rest = behind;
-        }
+        strict_field(line)?;
+        rest = behind;
     }
 }
 

@@ -18,30 +18,35 @@ const BODY: &str = "{\"rows\":[{\"country\":\"DE\"}]}";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+/// As many of these bytes.
+fn first(text: &str, length: usize) -> &[u8] {
+    &text.as_bytes()[..length]
+}
+
 /// Sends this; then the connection is closed, as that of a finished program, or of a crashed one.
-fn closed(wire: &mut Wire, text: &str) {
+fn closed(wire: &mut Wire, text: impl AsRef<[u8]>) {
     wire.reply().send(text);
 }
 
-fn reset(wire: &mut Wire, text: &str) {
+fn reset(wire: &mut Wire, text: impl AsRef<[u8]>) {
     wire.reply().send(text);
     wire.reset();
 }
 
 /// Sends this, and nothing more; the other end may close.
-fn silent(wire: &mut Wire, text: &str) {
+fn silent(wire: &mut Wire, text: impl AsRef<[u8]>) {
     wire.reply().send(text);
     wire.until_closed();
 }
 
 /// Sends this, and serves one more request.
-fn served(wire: &mut Wire, text: &str) {
+fn served(wire: &mut Wire, text: impl AsRef<[u8]>) {
     wire.reply().send(text);
     well_once(wire);
 }
 
 /// Sends this, says that it was all, and goes on reading.
-fn half_closed(wire: &mut Wire, text: &str) {
+fn half_closed(wire: &mut Wire, text: impl AsRef<[u8]>) {
     wire.reply().send(text);
     wire.half_close();
     wire.until_closed();
@@ -81,42 +86,50 @@ enum Connection {
 /// Lets a backend be sick so, once for each method, on a fresh connection and on one that has served.
 #[track_caller]
 fn check(rows: &[Row]) {
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let kinds = Method::BOTH.into_iter().flat_map(|method| {
+            [Connection::Fresh, Connection::Pooled].map(|connection| (method, connection))
+        });
+        let threads: Vec<_> =
+            kinds.map(|(method, connection)| scope.spawn(move || run(rows, method, connection))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
+}
+
+/// What is wrong, row by row.
+fn run(rows: &[Row], method: Method, connection: Connection) -> Vec<String> {
     let backend = ScriptedBackend::start(well_once);
     let gate = gate(backend.address());
     let mut client = gate.client();
     let mut wrong = Vec::new();
     for (row, &(name, stage, expected)) in rows.iter().enumerate() {
-        for method in Method::BOTH {
-            for connection in [Connection::Fresh, Connection::Pooled] {
-                let what = format!("{name}, {method:?}, {connection:?}");
-                let id = format!("r{row}{method:?}{connection:?}").to_lowercase();
-                let first = backend.connections();
-                backend.follow(move |wire| {
-                    if connection == Connection::Pooled && wire.connection() == first {
-                        well(wire, "keep-alive");
-                    }
-                    if wire.first_byte().is_some() {
-                        stage(wire);
-                    }
-                });
-                if connection == Connection::Pooled {
-                    wrong.extend(unwell(&what, &mut client, Method::Post, "before"));
-                }
-                let answer = gate.call(&method.request(&id));
-                wrong.extend(super::wrong(&what, &answer, expected));
-                backend.follow(well_once);
-                for method in Method::BOTH {
-                    wrong.extend(unwell(&format!("{method:?} after {what}"), &mut client, method, "after"));
-                }
-                let (arrived, most) = (arrivals(&backend, &id), if method == Method::Post { 1 } else { 2 });
-                let connections = backend.connections() - first;
-                if arrived > most || connections > 2 + most {
-                    wrong.push(format!("{what}: arrived {arrived} times, {connections} connections"));
-                }
+        let what = format!("{name}, {method:?}, {connection:?}");
+        let id = format!("r{row}");
+        let first = backend.connections();
+        backend.follow(move |wire| {
+            if connection == Connection::Pooled && wire.connection() == first {
+                well(wire, "keep-alive");
             }
+            if wire.first_byte().is_some() {
+                stage(wire);
+            }
+        });
+        if connection == Connection::Pooled {
+            wrong.extend(unwell(&what, &mut client, Method::Post, "before"));
+        }
+        wrong.extend(super::wrong(&what, &gate.call(&method.request(&id)), expected));
+        backend.follow(well_once);
+        for method in Method::BOTH {
+            wrong.extend(unwell(&format!("{method:?} after {what}"), &mut client, method, "after"));
+        }
+        let (arrived, most) = (arrivals(&backend, &id), if method == Method::Post { 1 } else { 2 });
+        let connections = backend.connections() - first;
+        if arrived > most || connections > 2 + most {
+            wrong.push(format!("{what}: arrived {arrived} times, {connections} connections"));
         }
     }
-    assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
+    wrong
 }
 
 #[test]
@@ -134,10 +147,10 @@ fn before_the_end_of_the_head() {
         ("status, reset",            |w| { w.request(); reset(w, "HTTP/1.1 200") },                 FAILED),
         ("status, silent",           |w| { w.request(); silent(w, "HTTP/1.1 200") },                LATE),
         ("status, half-closed",      |w| { w.request(); half_closed(w, "HTTP/1.1 200") },           FAILED),
-        ("headers, closed",          |w| { w.request(); closed(w, cut(LENGTH, 60)) },                 FAILED),
-        ("headers, reset",           |w| { w.request(); reset(w, cut(LENGTH, 60)) },                  FAILED),
-        ("headers, silent",          |w| { w.request(); silent(w, cut(LENGTH, 60)) },                 LATE),
-        ("head without end, closed", |w| { w.request(); closed(w, cut(LENGTH, LENGTH.len() - 1)) },   FAILED),
+        ("headers, closed",          |w| { w.request(); closed(w, first(LENGTH, 60)) },                 FAILED),
+        ("headers, reset",           |w| { w.request(); reset(w, first(LENGTH, 60)) },                  FAILED),
+        ("headers, silent",          |w| { w.request(); silent(w, first(LENGTH, 60)) },                 LATE),
+        ("head without end, closed", |w| { w.request(); closed(w, first(LENGTH, LENGTH.len() - 1)) },   FAILED),
         ("interim answer, closed",   |w| { w.request(); closed(w, "HTTP/1.1 100 Continue\r\n\r\n") }, FAILED),
         ("interim answer, silent",   |w| { w.request(); silent(w, "HTTP/1.1 103 Early Hints\r\n\r\n") }, LATE),
         ("head, dripped too slowly", |w| { w.request(); dripped(w, LENGTH, 20) },                   LATE),
@@ -154,10 +167,10 @@ fn in_a_short_body() {
         ("head, reset",               |w| { w.request(); reset(w, LENGTH) },                         INVALID),
         ("head, silent",              |w| { w.request(); silent(w, LENGTH) },                        LATE),
         ("head, half-closed",         |w| { w.request(); half_closed(w, LENGTH) },                   INVALID),
-        ("body, closed",              |w| { w.request(); closed(w, LENGTH); closed(w, cut(BODY, 9)) }, INVALID),
-        ("body, reset",               |w| { w.request(); closed(w, LENGTH); reset(w, cut(BODY, 9)) },  INVALID),
-        ("body, silent",              |w| { w.request(); closed(w, LENGTH); silent(w, cut(BODY, 26)) }, LATE),
-        ("body, half-closed",         |w| { w.request(); closed(w, LENGTH); half_closed(w, cut(BODY, 26)) }, INVALID),
+        ("body, closed",              |w| { w.request(); closed(w, LENGTH); closed(w, first(BODY, 9)) }, INVALID),
+        ("body, reset",               |w| { w.request(); closed(w, LENGTH); reset(w, first(BODY, 9)) },  INVALID),
+        ("body, silent",              |w| { w.request(); closed(w, LENGTH); silent(w, first(BODY, 26)) }, LATE),
+        ("body, half-closed",         |w| { w.request(); closed(w, LENGTH); half_closed(w, first(BODY, 26)) }, INVALID),
         ("whole, closed",             |w| { w.request(); closed(w, LENGTH); closed(w, BODY) },       Seen::Success),
         ("whole, half-closed",        |w| { w.request(); closed(w, LENGTH); half_closed(w, BODY) },  Seen::Success),
         ("whole, silent",             |w| { w.request(); closed(w, LENGTH); served(w, BODY) },       Seen::Success),
@@ -178,8 +191,8 @@ fn in_a_short_body() {
         ("last chunk, half-closed",   |w| { w.request(); closed(w, CHUNKED); w.reply().chunk(BODY); half_closed(w, "0\r\n\r") }, INVALID),
         ("trailer, closed",           |w| { w.request(); closed(w, CHUNKED); w.reply().chunk(BODY); closed(w, "0\r\nX: Y\r\n") }, INVALID),
         ("no framing, closed",        |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); closed(w, BODY) }, Seen::Success),
-        ("no framing, cut, closed",   |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); closed(w, cut(BODY, 26)) }, INVALID),
-        ("no framing, reset",         |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); reset(w, cut(BODY, 26)) }, INVALID),
+        ("no framing, cut, closed",   |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); closed(w, first(BODY, 26)) }, INVALID),
+        ("no framing, reset",         |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); reset(w, first(BODY, 26)) }, INVALID),
         ("no framing, silent",        |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); silent(w, BODY) }, LATE),
         ("HTTP/1.0, closed",          |w| { w.request(); closed(w, "HTTP/1.0 200 OK\r\n\r\n"); closed(w, BODY) }, Seen::Success),
         ("HTTP/1.0, half-closed",     |w| { w.request(); closed(w, "HTTP/1.0 200 OK\r\n\r\n"); half_closed(w, BODY) }, Seen::Success),
@@ -207,8 +220,8 @@ fn in_a_long_body() {
         ("last chunk, silent",     |w| { w.request(); long_chunk(w); w.reply().chunk("]}"); silent(w, "0\r\n") }, Seen::Broken),
         ("bad trailer",            |w| { w.request(); long_chunk(w); w.reply().chunk("]}"); silent(w, "0\r\nX\x01Y\r\n\r\nZ") }, Seen::Broken),
         ("ends too early",         |w| { w.request(); long_chunk(w); w.reply().chunk(""); w.until_closed() }, Seen::Broken),
-        ("no framing, cut",        |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); closed(w, &many()) }, Seen::Broken),
-        ("no framing, reset",      |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); reset(w, &many()) }, Seen::Broken),
+        ("no framing, cut",        |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); closed(w, many()) }, Seen::Broken),
+        ("no framing, reset",      |w| { w.request(); closed(w, "HTTP/1.1 200 OK\r\n\r\n"); reset(w, many()) }, Seen::Broken),
         ("whole",                  |w| { w.request(); long_chunk(w); w.reply().chunk("]}"); w.reply().chunk(""); well_once(w) }, Seen::Success),
     ];
     check(rows);
@@ -217,31 +230,31 @@ fn in_a_long_body() {
 /// Sends a head with these lines and a whole body, and keeps the connection open.
 fn with(wire: &mut Wire, lines: &str) {
     wire.request();
-    silent(wire, &format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{BODY}"));
+    silent(wire, format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{BODY}"));
 }
 
 /// Sends this status line, and a whole answer behind it.
 fn starting(wire: &mut Wire, line: &str) {
     wire.request();
-    silent(wire, &format!("{line}\r\nContent-Length: 27\r\n\r\n{BODY}"));
+    silent(wire, format!("{line}\r\nContent-Length: 27\r\n\r\n{BODY}"));
 }
 
 /// Likewise, in order.
 fn started(wire: &mut Wire, line: &str) {
     wire.request();
-    served(wire, &format!("{line}\r\nContent-Length: 27\r\n\r\n{BODY}"));
+    served(wire, format!("{line}\r\nContent-Length: 27\r\n\r\n{BODY}"));
 }
 
 /// Sends chunks written so, in order.
 fn good_chunks(wire: &mut Wire, text: &str) {
     wire.request();
-    served(wire, &format!("{CHUNKED}{text}"));
+    served(wire, format!("{CHUNKED}{text}"));
 }
 
 /// Sends chunks written so.
 fn chunks(wire: &mut Wire, text: &str) {
     wire.request();
-    silent(wire, &format!("{CHUNKED}{text}"));
+    silent(wire, format!("{CHUNKED}{text}"));
 }
 
 #[test]
@@ -270,8 +283,8 @@ fn heads_that_break_the_rules() {
         ("a folded line",           |w| with(w, "X: Y\r\n Z\r\nContent-Length: 27"),                   INVALID),
         ("a megabyte of headers",   |w| with(w, &format!("X: {}\r\nContent-Length: 27", "Y".repeat(1 << 20))), INVALID),
         ("ten thousand headers",    |w| with(w, &format!("{}Content-Length: 27", "X: Y\r\n".repeat(10_000))), INVALID),
-        ("both framings",           |w| { w.request(); silent(w, &format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
-        ("both, the other way",     |w| { w.request(); silent(w, &format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 27\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
+        ("both framings",           |w| { w.request(); silent(w, format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
+        ("both, the other way",     |w| { w.request(); silent(w, format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 27\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
         ("two lengths",             |w| with(w, "Content-Length: 27\r\nContent-Length: 28"),           INVALID),
         ("two lengths in one",      |w| with(w, "Content-Length: 27, 28"),                             INVALID),
         ("a signed length",         |w| with(w, "Content-Length: +27"),                                INVALID),
@@ -280,8 +293,8 @@ fn heads_that_break_the_rules() {
         ("an empty length",         |w| with(w, "Content-Length:"),                                    INVALID),
         ("a length beyond bounds",  |w| with(w, "Content-Length: 99999999999999999999"),               INVALID),
         ("another coding",          |w| with(w, "Transfer-Encoding: identity"),                        INVALID),
-        ("coded twice",             |w| { w.request(); silent(w, &format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
-        ("chunked twice",           |w| { w.request(); silent(w, &format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
+        ("coded twice",             |w| { w.request(); silent(w, format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
+        ("chunked twice",           |w| { w.request(); silent(w, format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{BODY}\r\n0\r\n\r\n")) }, INVALID),
         ("an upgrade",              |w| { w.request(); silent(w, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n") }, INVALID),
     ];
     check(rows);
@@ -314,25 +327,20 @@ fn chunks_that_break_the_rules() {
 fn more_than_one_answer() {
     #[rustfmt::skip]
     let rows: &[Row] = &[
-        ("100 before",         |w| { w.request(); served(w, &format!("HTTP/1.1 100 Continue\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
-        ("102, 103 before",    |w| { w.request(); served(w, &format!("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
-        ("100 three times",    |w| { w.request(); served(w, &format!("{}{LENGTH}{BODY}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(3))) }, Seen::Success),
-        ("100 with a length",  |w| { w.request(); served(w, &format!("HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
-        ("two answers",        |w| { w.request(); silent(w, &format!("{LENGTH}{BODY}{LENGTH}{BODY}")) },      Seen::Success),
-        ("two, chunked",       |w| { w.request(); silent(w, &format!("{CHUNKED}1b\r\n{BODY}\r\n0\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
-        ("a byte more",        |w| { w.request(); silent(w, &format!("{LENGTH}{BODY}x")) },                   Seen::Success),
-        ("a line more",        |w| { w.request(); silent(w, &format!("{LENGTH}{BODY}\r\n")) },                Seen::Success),
-        ("half an answer more", |w| { w.request(); silent(w, &format!("{LENGTH}{BODY}HTTP/1.1 200")) },       Seen::Success),
-        ("an interim more",    |w| { w.request(); silent(w, &format!("{LENGTH}{BODY}HTTP/1.1 100 Continue\r\n\r\n")) }, Seen::Success),
-        ("204 with a body",    |w| { w.request(); silent(w, &format!("HTTP/1.1 204 No Content\r\nContent-Length: 27\r\n\r\n{BODY}")) }, Seen::Success),
-        ("204, then another",  |w| { w.request(); silent(w, &format!("HTTP/1.1 204 No Content\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
-        ("304 with a body",    |w| { w.request(); silent(w, &format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 27\r\n\r\n{BODY}")) }, Seen::Refused(502, "backend_refused")),
+        ("100 before",         |w| { w.request(); served(w, format!("HTTP/1.1 100 Continue\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
+        ("102, 103 before",    |w| { w.request(); served(w, format!("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
+        ("100 three times",    |w| { w.request(); served(w, format!("{}{LENGTH}{BODY}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(3))) }, Seen::Success),
+        ("100 with a length",  |w| { w.request(); served(w, format!("HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
+        ("two answers",        |w| { w.request(); silent(w, format!("{LENGTH}{BODY}{LENGTH}{BODY}")) },      Seen::Success),
+        ("two, chunked",       |w| { w.request(); silent(w, format!("{CHUNKED}1b\r\n{BODY}\r\n0\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
+        ("a byte more",        |w| { w.request(); silent(w, format!("{LENGTH}{BODY}x")) },                   Seen::Success),
+        ("a line more",        |w| { w.request(); silent(w, format!("{LENGTH}{BODY}\r\n")) },                Seen::Success),
+        ("half an answer more", |w| { w.request(); silent(w, format!("{LENGTH}{BODY}HTTP/1.1 200")) },       Seen::Success),
+        ("an interim more",    |w| { w.request(); silent(w, format!("{LENGTH}{BODY}HTTP/1.1 100 Continue\r\n\r\n")) }, Seen::Success),
+        ("204 with a body",    |w| { w.request(); silent(w, format!("HTTP/1.1 204 No Content\r\nContent-Length: 27\r\n\r\n{BODY}")) }, Seen::Success),
+        ("204, then another",  |w| { w.request(); silent(w, format!("HTTP/1.1 204 No Content\r\n\r\n{LENGTH}{BODY}")) }, Seen::Success),
+        ("304 with a body",    |w| { w.request(); silent(w, format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 27\r\n\r\n{BODY}")) }, Seen::Refused(502, "backend_refused")),
         ("500 with a body",    |w| { w.request(); silent(w, "HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\ns3cr3t") }, FAILED),
     ];
     check(rows);
-}
-
-/// The beginning of a text.
-fn cut(text: &'static str, length: usize) -> &'static str {
-    text.get(..length).unwrap()
 }

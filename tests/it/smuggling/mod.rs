@@ -16,7 +16,7 @@ mod reference;
 
 use crate::harness::{
     Answer, Client, Config, End, Gate, Message, Reading, RecordingBackend, Request, Stop, TO_THE_BACKEND,
-    Taste, affiliate, leniently, liberally, pairs, sorted, strictly,
+    Taste, affiliate, leniently, pairs, sorted, strictly,
 };
 use corpus::{CARRIER, Corpus, Payload, VICTIM};
 use std::collections::BTreeMap;
@@ -115,22 +115,9 @@ enum Taken {
     Refused,
     /// Likewise, without a word.
     Closed,
-    /// It holds mistakes that some servers overlook, the first of which is this, and was read as those do.
-    Overlooked(&'static str),
 }
 
-/// Mistakes that may be overlooked. All others are refused.
-const OVERLOOKED: [&str; 6] = [
-    "a bare LF",
-    "both framings",
-    "an equal length twice",
-    "a fragment",
-    "a blank behind a chunk size",
-    "a control character in an extension",
-];
-
-/// Holds the answers to a payload, and what the backend was asked meanwhile, against the strict reading, or else against
-/// the liberal one.
+/// Holds the answers to a payload, and what the backend was asked meanwhile, against the strict reading.
 fn judge(payload: &Payload, answers: &[Answer], forwarded: &[String]) -> Result<Taken, String> {
     let is_head = payload.bytes.starts_with(b"HEAD ");
     let told: Vec<_> = answers.iter().filter_map(told).collect();
@@ -140,14 +127,7 @@ fn judge(payload: &Payload, answers: &[Answer], forwarded: &[String]) -> Result<
     if let Some(broken) = answers.iter().find(|answer| answer.end == End::Broken) {
         return Err(format!("an answer broke off: {}", broken.status));
     }
-    compare(&strictly(&payload.bytes), answers, forwarded).or_else(|error| {
-        let (reading, liberties) = liberally(&payload.bytes);
-        compare(&reading, answers, forwarded).map_err(|_| error)?;
-        match liberties.iter().find(|liberty| !OVERLOOKED.contains(liberty)) {
-            None => Ok(Taken::Overlooked(liberties.first().unwrap_or(&"nothing"))),
-            Some(liberty) => Err(format!("overlooked {liberty}")),
-        }
-    })
+    compare(&strictly(&payload.bytes), answers, forwarded)
 }
 
 fn compare(reading: &Reading, answers: &[Answer], forwarded: &[String]) -> Result<Taken, String> {
@@ -234,7 +214,8 @@ fn by_payload(messages: &[Message]) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for message in messages {
         let asked = asked(message).expect("a number");
-        all.entry(asked.get(1..).unwrap().to_owned()).or_default().push(asked);
+        let number = asked.trim_start_matches(char::is_alphabetic).to_owned();
+        all.entry(number).or_default().push(asked);
     }
     all
 }
