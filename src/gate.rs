@@ -2,7 +2,7 @@
 
 use crate::config::Rejected;
 use crate::reload::{Outcome, Reloader, Trigger, Watch};
-use crate::serve::{AccessLog, Body, Connection, Drain, Findings, Shard, handle, random_seal_key};
+use crate::serve::{Body, Connection, Drain, Findings, LineLog, Shard, handle, random_seal_key};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::error::Error;
@@ -42,7 +42,7 @@ impl Gate {
     ///
     /// # Errors
     /// Every problem of the config in one report.
-    pub fn with_access_log(config: &Path, access_log: Option<Arc<AccessLog>>) -> Result<Self, Box<Rejected>> {
+    pub fn with_access_log(config: &Path, access_log: Option<Arc<LineLog>>) -> Result<Self, Box<Rejected>> {
         let (reloader, _warnings) = Reloader::start(config)?;
         // It never drains: the program around it does.
         let draining = Drain::default().watch();

@@ -10,7 +10,7 @@ use crate::domain::time::{Expiry, Timestamp};
 use crate::policy::{Policy, PolicyReader};
 use crate::reload::Reloader;
 use crate::serve::{
-    AccessLog, ByOutcome, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, REQUEST_BOUNDS,
+    ByOutcome, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, LineLog, REQUEST_BOUNDS,
     SELF_SERVICE, Shard,
 };
 use prometheus::TextEncoder;
@@ -36,7 +36,7 @@ pub struct Sources {
     /// Open connections.
     pub connections: Arc<Connections>,
     /// Lost lines.
-    pub access_log: Option<Arc<AccessLog>>,
+    pub access_log: Option<Arc<LineLog>>,
     /// Whether the process is on its way out.
     pub draining: Draining,
 }

@@ -8,7 +8,7 @@ use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
-    AccessLog, Connections, Drain, Findings, Listener, Server, Shard, Stage, bind, random_seal_key,
+    Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind, random_seal_key,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), F
     let settings = policies.current().policy.settings.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start the runtime", error))?;
-    let (access_log, access_log_writer) = AccessLog::to(io::stdout())
+    let (access_log, access_log_writer) = LineLog::to(io::stdout())
         .map_err(|error| Failure::because("cannot start the thread of the access log", error))?;
     let served = runtime.block_on(serve(&settings, reloader, &policies, access_log, ready));
     // Whatever hangs on this runtime has had its time.
@@ -52,7 +52,7 @@ async fn serve(
     settings: &Settings,
     reloader: Arc<Reloader>,
     policies: &PolicyReader,
-    access_log: Arc<AccessLog>,
+    access_log: Arc<LineLog>,
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;

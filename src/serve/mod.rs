@@ -4,7 +4,6 @@
 //! independent share of the work; [`Server`] runs one per core, each on a thread with a
 //! runtime of its own, and an embedded gate has one that any runtime may use.
 
-mod access_log;
 mod back;
 mod body;
 mod drain;
@@ -12,17 +11,18 @@ mod fetch;
 mod findings;
 mod front;
 mod handle;
+mod line_log;
 mod record;
 mod respond;
 mod shard;
 mod tally;
 
-pub use access_log::{AccessLog, AccessLogWriter};
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
 pub use front::{Connections, Listener, bind};
+pub use line_log::{LineLog, LineLogWriter};
 pub use shard::{Shard, random_seal_key};
 
 pub(crate) use front::Connection;

@@ -3,10 +3,10 @@
 //! Shards share the snapshot, the access log, what was told to the operator and nothing else, so that
 //! no request on one core writes a cache line of another.
 
-use super::access_log::AccessLog;
 use super::back::Client;
 use super::drain::Draining;
 use super::findings::Findings;
+use super::line_log::LineLog;
 use super::tally::{Counts, Tally};
 use crate::domain::names::TokenId;
 use crate::domain::time::Timestamp;
@@ -24,7 +24,7 @@ pub struct Shard {
     pub(super) policies: PolicyReader,
     pub(super) client: Client,
     pub(super) tally: Tally,
-    pub(super) access_log: Option<Arc<AccessLog>>,
+    pub(super) access_log: Option<Arc<LineLog>>,
     pub(super) findings: Arc<Findings>,
     pub(super) draining: Draining,
     /// What paging cursors are sealed under where the config names nothing.
@@ -46,7 +46,7 @@ impl Shard {
     #[must_use]
     pub fn new(
         policies: PolicyReader,
-        access_log: Option<Arc<AccessLog>>,
+        access_log: Option<Arc<LineLog>>,
         findings: Arc<Findings>,
         draining: Draining,
         seal_key: Option<SealKey>,
