@@ -35,8 +35,10 @@ pub struct Sources {
     pub shards: Vec<Arc<Shard>>,
     /// Open connections.
     pub connections: Arc<Connections>,
-    /// Lost lines.
+    /// Lost access lines.
     pub access_log: Option<Arc<LineLog>>,
+    /// Lost lines of everything else that is said.
+    pub diagnostics: Option<Arc<LineLog>>,
     /// Whether the process is on its way out.
     pub draining: Draining,
 }
@@ -178,8 +180,16 @@ fn process(families: &mut Vec<MetricFamily>, sources: &Sources) {
     let mut add = |name, help, kind, metric| families.push(family(name, help, kind, vec![metric]));
     let open = gauge(sources.connections.open() as f64, &[]);
     add("connections", "Open client connections.", MetricType::GAUGE, open);
-    let dropped = counter(sources.access_log.as_ref().map_or(0, |log| log.dropped()), &[]);
-    add("access_log_dropped_total", "Access lines that could not be written.", MetricType::COUNTER, dropped);
+    let dropped = |log: &Option<Arc<LineLog>>| counter(log.as_ref().map_or(0, |log| log.dropped()), &[]);
+    let lines = dropped(&sources.access_log);
+    add("access_log_dropped_total", "Access lines that could not be written.", MetricType::COUNTER, lines);
+    let lines = dropped(&sources.diagnostics);
+    add(
+        "diagnostics_dropped_total",
+        "Lines for stderr that could not be written.",
+        MetricType::COUNTER,
+        lines,
+    );
     let build = gauge(1.0, &[("version", env!("CARGO_PKG_VERSION"))]);
     add("build_info", "The version that runs.", MetricType::GAUGE, build);
 }

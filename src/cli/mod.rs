@@ -22,16 +22,19 @@ mod schema;
 mod serve;
 mod snippet;
 mod status;
+mod streams;
 mod table;
 mod token;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use failure::Failure;
+pub(crate) use streams::Stderr;
+
 use reportgate::config::blotted;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A gate in front of a legacy reporting backend: API tokens in, granted columns out
@@ -130,7 +133,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let ended = match command {
-        Command::Serve => serve::run(&config, |_| ()),
+        Command::Serve => return serve_detached(&config),
         Command::Check(options) => check::run(&config, &options),
         Command::Demo => demo::run(),
         Command::Principal(command) => principal::run(&config, command),
@@ -149,6 +152,19 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions { shell } => help::completions(shell),
         Command::Man => help::manual(),
     };
+    exit_code(ended)
+}
+
+/// Serves, and waits for nobody who reads stderr.
+fn serve_detached(config: &Path) -> ExitCode {
+    match streams::detach_stderr() {
+        // What is left on stderr is written at the end, the failure included.
+        Ok(_writer) => exit_code(serve::run(config, |_| ())),
+        Err(error) => exit_code(Err(Failure::because("cannot start a thread for stderr", error))),
+    }
+}
+
+fn exit_code(ended: Result<(), Failure>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -182,7 +198,7 @@ fn show(format: Format, data: &impl Serialize, table: impl FnOnce() -> String) -
 
 /// Writes a note to stderr; there is nobody to tell when that fails.
 fn note(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = Stderr.write_all(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The main thread's runtime accepts, answers `[admin]` and waits for signals; requests are
 //! served by the workers, reloads done by the watch.
 
+use super::streams::{Losses, detached_stderr, log_on_stdout};
 use super::{Failure, note};
 use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
@@ -39,12 +40,14 @@ pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), F
     let settings = policies.current().policy.settings.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start the runtime", error))?;
-    let (access_log, access_log_writer) = LineLog::to(io::stdout())
+    let (access_log, access_log_writer) = log_on_stdout()
         .map_err(|error| Failure::because("cannot start the thread of the access log", error))?;
+    let mut losses = Losses::new("stdout", Arc::clone(&access_log));
     let served = runtime.block_on(serve(&settings, reloader, &policies, access_log, ready));
     // Whatever hangs on this runtime has had its time.
     runtime.shutdown_background();
     drop(access_log_writer);
+    losses.tell();
     served
 }
 
@@ -79,7 +82,8 @@ async fn serve(
         reloader: Arc::clone(&reloader),
         shards,
         connections,
-        access_log: Some(access_log),
+        access_log: Some(Arc::clone(&access_log)),
+        diagnostics: detached_stderr(),
         draining: drain.watch(),
     });
     if let Some(Listener::Tcp(listener)) = admin_listener {
@@ -89,6 +93,10 @@ async fn serve(
     }
     let _watch =
         reloader.watch().map_err(|error| Failure::because("cannot start to watch the config", error))?;
+    let streams = [("stdout", Some(access_log)), ("stderr", detached_stderr())];
+    for (name, log) in streams {
+        log.map(|log| tokio::spawn(Losses::new(name, log).follow()));
+    }
     announce(&addresses, settings);
     ready(&addresses);
 

@@ -40,5 +40,6 @@ mod slow_clients;
 mod smuggling;
 mod snippets;
 mod stream;
+mod streams;
 mod unix_sockets;
 mod violations;

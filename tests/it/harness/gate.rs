@@ -42,16 +42,17 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it with a config file; `open_files` limits its descriptors.
     pub(crate) fn start(config: &Path, open_files: Option<u32>) -> Self {
-        let mut command = match open_files {
-            None => Command::new(PROGRAM),
-            Some(limit) => {
-                let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\"")).arg(PROGRAM);
-                shell
-            }
-        };
-        command.arg("serve").arg("-c").arg(config);
-        Self::spawn(command)
+        match open_files {
+            None => Self::command(&["serve", "-c", config.to_str().unwrap()]),
+            Some(limit) => Self::in_shell(config, &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")),
+        }
+    }
+
+    /// Starts it as a shell does that runs `script`, in which `exec "$0" "$@"` is the program; its folder is that of the config.
+    pub(crate) fn in_shell(config: &Path, script: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.current_dir(config.parent().unwrap()).args(["-c", script, PROGRAM, "serve", "-c"]).arg(config);
+        Self::spawn(shell)
     }
 
     /// Starts another command that goes on until it is told to end.
@@ -84,6 +85,22 @@ impl Program {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
         assert!(status.success(), "kill -s {name}");
+    }
+
+    /// Where it listens, in the order in which it began to.
+    fn listening(&self) -> Vec<SocketAddr> {
+        const LISTEN: &str = "0A";
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.id())).unwrap_or_default();
+        let sockets = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let sockets: Vec<_> = sockets.filter(|fields| fields[3] == LISTEN).collect();
+        let address = |descriptor: u32| {
+            let target = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", self.id())).ok()?;
+            let socket =
+                sockets.iter().find(|fields| target.as_os_str() == &*format!("socket:[{}]", fields[9]))?;
+            let (_, port) = socket[1].split_once(':')?;
+            Some(SocketAddr::from(([127, 0, 0, 1], u16::from_str_radix(port, 16).ok()?)))
+        };
+        (0..64).filter_map(address).collect()
     }
 
     /// A figure of `/proc/PID/status` in bytes, such as `VmRSS` or `VmHWM`.
@@ -149,6 +166,20 @@ impl Gate {
             addresses.push(first);
         }
         let gate = Self { program, folder, addresses, admin, extra_headers: &[] };
+        eventually("the gate is ready", || (gate.admin("/readyz").status == 200).then_some(()));
+        gate
+    }
+
+    /// Starts it as [`Program::in_shell`] does, wherever its outputs go; it listens on one address and for `[admin]`.
+    pub(crate) fn in_shell(folder: TempDir, config: &Config, script: &str) -> Self {
+        let path = folder.path().join("reportgate.toml");
+        std::fs::write(&path, config.text()).unwrap();
+        let mut program = Program::in_shell(&path, script);
+        let (address, admin) = eventually("the gate listens", || {
+            assert_eq!(program.child.try_wait().unwrap(), None, "it ended");
+            Some(program.listening()).filter(|found| found.len() == 2).map(|found| (found[0], found[1]))
+        });
+        let gate = Self { program, folder, addresses: vec![address], admin, extra_headers: &[] };
         eventually("the gate is ready", || (gate.admin("/readyz").status == 200).then_some(()));
         gate
     }
