@@ -10,6 +10,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+/// What is said when a line cannot be written.
+pub(super) const CANNOT_AUDIT: &str = "cannot write the audit";
+
 /// What was changed of whom.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entry {
@@ -98,7 +101,7 @@ impl<'a> Audit<'a> {
                 .map_err(|error| ManageError::Refused(format!("the audit cannot be written: {error}")))?;
             text.push('\n');
         }
-        self.append(text.as_bytes()).map_err(ManageError::io("cannot write the audit", &self.path))
+        self.append(text.as_bytes()).map_err(ManageError::io(CANNOT_AUDIT, &self.path))
     }
 
     fn append(&self, text: &[u8]) -> std::io::Result<()> {
@@ -108,12 +111,22 @@ impl<'a> Audit<'a> {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&self.path)?;
         let text = if is_torn(&mut file) { [b"\n", text].concat() } else { text.to_vec() };
-        file.write_all(&text)?;
+        let before = file.metadata()?.len();
+        file.write_all(&text).inspect_err(|_| take_back(&file, before, &text))?;
         file.sync_data()
     }
 }
 
-/// Whether the last line has no end: a full disk cut it off.
+/// Takes back what a full disk took of a text; the lock is held, so that nobody else has written behind it.
+fn take_back(file: &File, before: u64, text: &[u8]) {
+    let written = file.metadata().map_or(0, |now| now.len().saturating_sub(before));
+    if written > 0 && usize::try_from(written).is_ok_and(|written| written < text.len()) {
+        // Where nothing may be taken away, the next line begins on a line of its own.
+        let _ = file.set_len(before);
+    }
+}
+
+/// Whether the last line has no end: a full disk or a killed process cut it off.
 fn is_torn(file: &mut File) -> bool {
     let mut last = [b'\n'];
     let read = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));

@@ -1,5 +1,6 @@
 //! Why a change was not made.
 
+use super::audit::CANNOT_AUDIT;
 use crate::config::{Rejected, blotted};
 use std::error::Error;
 use std::fmt;
@@ -71,7 +72,9 @@ impl fmt::Display for ManageError {
             Self::Io { what, path, source } => {
                 write!(f, "{what} {}", path.display())?;
                 let kind = source.kind();
-                if kind == io::ErrorKind::ReadOnlyFilesystem {
+                if kind == io::ErrorKind::ReadOnlyFilesystem && *what == CANNOT_AUDIT {
+                    f.write_str(" on a read-only file system: let `[log].audit` name another place")?;
+                } else if kind == io::ErrorKind::ReadOnlyFilesystem {
                     f.write_str(
                         " on a read-only file system: change it where it comes from, --stdout prints the edited file",
                     )?;

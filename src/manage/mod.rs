@@ -164,7 +164,7 @@ fn refuse_left_out(changed: &[(&ConfigFile, String)], accepted: &Accepted) -> Re
     }
 }
 
-/// Replaces files: new texts to disk, then a note for the gate, the intent, then the names, then that it is done.
+/// Replaces files: new texts to disk, then the intent, a note for the gate, the names, and that it is done.
 ///
 /// Gives what went wrong when all files were in place already.
 fn put_in_place(
@@ -177,20 +177,28 @@ fn put_in_place(
     for (file, after) in changed {
         written.push(write::beside(file, after, main)?);
     }
-    if let Some((before, after)) = versions {
-        write::note_change(main, &before, &after)?;
-    }
     audit.write(Stage::Intent)?;
-    for (place, replacement) in written.into_iter().enumerate() {
-        if let Err(error) = replacement.replace() {
-            let error = put_back(changed.get(..place).unwrap_or_default(), main, error);
-            // The cause is what counts.
-            let _ = audit.write(Stage::Failed);
-            return Err(error);
-        }
+    let noted = versions.map_or(Ok(()), |(before, after)| write::note_change(main, &before, &after));
+    if let Err(error) = noted.and_then(|()| replace_all(written, changed, main)) {
+        // The cause is what counts.
+        let _ = audit.write(Stage::Failed);
+        return Err(error);
     }
     let synced = changed.iter().try_for_each(|(file, _)| write::sync_folder(file));
     Ok(audit.write(Stage::Done).err().or(synced.err()))
+}
+
+/// Replaces all files or, as far as that can be, none.
+fn replace_all(
+    written: Vec<write::Replacement<'_>>,
+    changed: &[(&ConfigFile, String)],
+    main: &Path,
+) -> Result<(), ManageError> {
+    for (place, replacement) in written.into_iter().enumerate() {
+        let replaced = replacement.replace();
+        replaced.map_err(|error| put_back(changed.get(..place).unwrap_or_default(), main, error))?;
+    }
+    Ok(())
 }
 
 /// Puts files back that were replaced before another one could not be; why that one could not, and what is not as it was.

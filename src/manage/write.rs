@@ -44,8 +44,10 @@ pub(super) fn note_change(main: &Path, before: &str, after: &str) -> Result<(), 
         let kept = text.lines().skip(skipped).map(|line| format!("{line}\n"));
         let text = kept.collect::<String>() + before + " " + after + "\n";
         let temporary = PathBuf::from(format!("{}.new", place.display()));
-        new_file(&temporary, &text, &fs::metadata(main)?)?;
-        fs::rename(&temporary, &place)
+        let written = new_file(&temporary, &text, &fs::metadata(main)?);
+        written
+            .and_then(|()| fs::rename(&temporary, &place))
+            .inspect_err(|_| drop(fs::remove_file(&temporary)))
     };
     write().map_err(ManageError::io("cannot write", &place))
 }

@@ -18,6 +18,7 @@ mod corpora;
 mod datasette;
 mod demo;
 mod differential;
+mod disks;
 mod embed;
 mod explain;
 mod filter;

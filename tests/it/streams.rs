@@ -1,10 +1,12 @@
 //! stdout and stderr that are full, closed, or read by nobody: requests go on, and every line is whole or counted.
 
-use crate::harness::{Client, Config, Gate, ROW, RecordingBackend, Request, eventually, new_folder};
+use crate::harness::{
+    Client, Config, Gate, ROW, RecordingBackend, Request, eventually, mounting, new_folder, seen_by, small,
+};
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const LOST: &str = "access_log_dropped_total";
@@ -215,30 +217,11 @@ fn a_file_at_its_size_limit_costs_nothing_but_lines() {
     fill_and_make_room(gate, &log, || File::options().write(true).open(&log).unwrap().set_len(0).unwrap());
 }
 
-/// How a command is run with a file system of `pages` pages at `small`, of which nobody else knows.
-fn on_a_small_disk(pages: u32, command: &str) -> Option<String> {
-    let can = Command::new("unshare").args(["-Urm", "true"]).output();
-    if !can.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no user namespaces here");
-        return None;
-    }
-    let mount = format!("mkdir small && mount -t tmpfs -o size={}k none small", 4 * pages);
-    Some(format!("exec unshare -Urm sh -c '{mount} && {command}' \"$0\" \"$@\""))
-}
-
-/// A folder as the program sees it.
-fn seen_by(gate: &Gate, name: &str) -> PathBuf {
-    let folder = gate.folder().canonicalize().unwrap();
-    PathBuf::from(format!("/proc/{}/root{}/{name}", gate.program.id(), folder.display()))
-}
-
 #[test]
 fn a_full_disk_costs_nothing_but_lines() {
-    let Some(script) =
-        on_a_small_disk(4, "head -c 5000 /dev/zero >small/filler; exec \"$0\" \"$@\" >>small/log")
-    else {
-        return;
-    };
+    let filled = "head -c 5000 /dev/zero >small/filler";
+    let script = format!("{}; {filled}; exec \"$0\" \"$@\" >>small/log", small(16));
+    let Some(script) = mounting(&script) else { return };
     let backend = RecordingBackend::json(ROW);
     let gate = Gate::in_shell(new_folder(), &Config::leads(&backend), &script);
     let small = seen_by(&gate, "small");

@@ -32,6 +32,13 @@ pub(crate) fn run_with(arguments: &[&str], stdin: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// Runs a command to its end as a shell does that runs `script` in `folder`, in which `"$0" "$@"` is the command.
+pub(crate) fn run_in_shell(folder: &Path, script: &str, arguments: &[&str]) -> Output {
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).args(["-c", script, PROGRAM]).args(arguments).env_remove("REPORTGATE_CONFIG");
+    shell.output().expect("a shell")
+}
+
 /// A running `reportgate serve`, of which nothing else is known yet.
 pub(crate) struct Program {
     child: Child,
