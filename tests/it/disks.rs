@@ -92,6 +92,28 @@ fn an_audit_that_is_full_before_the_change_prevents_it() {
     refused("room for half a line", folder.path(), &script, &["cannot write the audit", "File too large"]);
 }
 
+/// There is room for all but the note by which a running gate knows the change.
+#[test]
+fn a_change_that_cannot_be_noted_is_not_made() {
+    let folder = with_audit("audit.jsonl");
+    let note = format!("{} {}\n", "0".repeat(64), "1".repeat(64)).repeat(64);
+    fs::write(folder.path().join(".reportgate.toml.changes"), &note).unwrap();
+    let before = files(folder.path());
+    // Four or eight kilobytes, as `sh` counts; the config has less.
+    let script = "ulimit -f 8; exec \"$0\" \"$@\"";
+    let output = run_in_shell(folder.path(), script, &["-c", "reportgate.toml", "token", "revoke", "acme-1"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write") && said.contains(".changes: File too large"), "{said}");
+    let mut after = files(folder.path());
+    let audit = after.iter().position(|(name, _)| name == "audit.jsonl").expect("an audit");
+    let audit = String::from_utf8(after.remove(audit).1).unwrap();
+    assert_eq!(after, before);
+    let stages =
+        audit.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["stage"].clone());
+    assert_eq!(stages.collect::<Vec<_>>(), ["intent", "failed"]);
+}
+
 /// The disk fills between the two lines: the change is made, that is said, and its first line tells of it.
 #[test]
 fn an_audit_that_is_full_after_the_change_is_told() {
