@@ -211,6 +211,11 @@ fn config(families: &mut Vec<MetricFamily>, sources: &Sources) {
             f64::from(u8::from(reload.held.is_some())),
         ),
         (
+            "config_unwatched",
+            "Whether some changes are seen by the slow poll only.",
+            f64::from(u8::from(!reload.unwatched.is_empty())),
+        ),
+        (
             "config_tests_failing",
             "Cases of the config in force that expect a success and fail.",
             reload.tests_failing as f64,

@@ -18,6 +18,7 @@ struct Status<'s> {
     last_reload: LastReload,
     held: Option<String>,
     restart_needed: Vec<&'static str>,
+    unwatched: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +43,7 @@ pub(super) fn json(sources: &Sources) -> Page {
         last_reload: LastReload { ok: reload.ok, at: reload.at.to_string(), problems: reload.problems },
         held: reload.held,
         restart_needed: reload.restart_needed,
+        unwatched: reload.unwatched,
     };
     // Plain data always serialises.
     ("application/json", serde_json::to_string_pretty(&status).unwrap_or_default() + "\n")

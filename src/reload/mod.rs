@@ -68,6 +68,8 @@ pub struct ReloadStatus {
     pub tests_failing: usize,
     /// How many failed since the start, the held ones included.
     pub failed: u64,
+    /// What cannot be watched, and why: there only the slow poll looks.
+    pub unwatched: Vec<String>,
 }
 
 /// Loads configs and puts them in force.
@@ -118,6 +120,7 @@ impl Reloader {
             restart_needed: Vec::new(),
             tests_failing,
             failed: 0,
+            unwatched: Vec::new(),
         };
         let reader = writer.reader();
         let sources = Arc::new(sources);

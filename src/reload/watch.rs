@@ -19,7 +19,7 @@ const MOST_WAITING: usize = 16;
 /// How soon snapshots out of force are looked after again while somebody reads them.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 
-/// How soon it is said again that the same cannot be watched: where descriptors are short that comes and goes.
+/// How long the same must have been watched for its loss to be said again: where descriptors are short that comes and goes.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// How fast changes are followed.
@@ -134,7 +134,7 @@ struct Folders {
     watcher: Option<RecommendedWatcher>,
     /// What cannot be watched, and why; the poll looks at it.
     unwatched: Vec<String>,
-    /// What was said of that last, and when.
+    /// What was said of that last, and when it last was so.
     said: Option<(Vec<String>, Instant)>,
     signals: SyncSender<Signal>,
 }
@@ -166,16 +166,21 @@ impl Folders {
                 Some(watcher)
             }
             Err(error) => {
-                unwatched.push(error.to_string());
+                unwatched.push(format!("no file events at all: {error}"));
                 None
             }
         };
-        let said_already =
-            |(what, when): &(Vec<String>, Instant)| *what == unwatched && when.elapsed() < SAY_AGAIN;
-        if !unwatched.is_empty() && !self.said.as_ref().is_some_and(said_already) {
-            unwatched.iter().for_each(|why| tracing::warn!("polled, because it cannot be watched: {why}"));
+        if !unwatched.is_empty() {
+            let said =
+                self.said.take().filter(|(what, when)| *what == unwatched && when.elapsed() < SAY_AGAIN);
+            if said.is_none() {
+                unwatched
+                    .iter()
+                    .for_each(|why| tracing::warn!("polled, because it cannot be watched: {why}"));
+            }
             self.said = Some((unwatched.clone(), Instant::now()));
         }
+        reloader.status_lock().unwatched.clone_from(&unwatched);
         self.unwatched = unwatched;
     }
 }

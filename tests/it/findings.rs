@@ -20,6 +20,16 @@ const UNASKED: &str = "columns that nobody asked for";
 const MISSING: &str = "granted columns are not in";
 const FOREIGN: &str = "rows that are not the holder's";
 
+/// Waits until the log holds all that it is going to hold of the requests so far: it is written in order, so that the
+/// failure of a later one comes behind.
+#[track_caller]
+fn log_is_written(gate: &Gate, backend: &RecordingBackend) {
+    backend.behave(|_, reply| reply.respond("500 Oh", "", ""));
+    let later = gate.get("acme", "/leads");
+    let id = later.request_id();
+    gate.program.stderr.wait_for("the line of a later request", 0, |line| line.contains(id).then_some(()));
+}
+
 /// Asks for a report that answers so and returns what the log tells of it, once it was recorded.
 #[track_caller]
 fn lines_of(gate: &Gate, backend: &RecordingBackend, body: &'static str, words: &str) -> Vec<String> {
@@ -27,8 +37,7 @@ fn lines_of(gate: &Gate, backend: &RecordingBackend, body: &'static str, words: 
     backend.behave(move |_, reply| reply.json(body));
     let answer = gate.get("acme", "/leads");
     assert_eq!(answer.status, 200, "{body}: {}", answer.text());
-    // The access line is the last thing that is written of a request.
-    gate.access_line(answer.request_id());
+    log_is_written(gate, backend);
     told(gate, words).split_off(before)
 }
 
@@ -156,6 +165,7 @@ fn foreign_rows_are_counted_and_told() {
                 let foreign = if is_refused { 1 } else { foreign };
                 counted += f64::from(foreign);
                 gate.wait_for_metric("foreign_rows_total{report=\"leads\"}", counted);
+                log_is_written(&gate, &backend);
                 let told = told(&gate, FOREIGN).split_off(before);
                 assert_eq!(told.len(), usize::from(foreign > 0), "{told:?}");
                 for line in &told {

@@ -43,4 +43,5 @@ mod snippets;
 mod stream;
 mod streams;
 mod unix_sockets;
+mod unseen;
 mod violations;

@@ -179,8 +179,13 @@ impl Gate {
 
     /// Starts it as [`Program::in_shell`] does, wherever its outputs go; it listens on one address and for `[admin]`.
     pub(crate) fn in_shell(folder: TempDir, config: &Config, script: &str) -> Self {
+        Self::in_shell_with(folder, &config.text(), script)
+    }
+
+    /// Likewise, with the text of a config.
+    pub(crate) fn in_shell_with(folder: TempDir, config: &str, script: &str) -> Self {
         let path = folder.path().join("reportgate.toml");
-        std::fs::write(&path, config.text()).unwrap();
+        std::fs::write(&path, config).unwrap();
         let mut program = Program::in_shell(&path, script);
         let (address, admin) = eventually("the gate listens", || {
             assert_eq!(program.child.try_wait().unwrap(), None, "it ended");
