@@ -28,6 +28,7 @@ fn log_is_written(gate: &Gate, backend: &RecordingBackend) {
     let later = gate.get("acme", "/leads");
     let id = later.request_id();
     gate.program.stderr.wait_for("the line of a later request", 0, |line| line.contains(id).then_some(()));
+    gate.access_line(id);
 }
 
 /// Asks for a report that answers so and returns what the log tells of it, once it was recorded.
