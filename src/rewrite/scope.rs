@@ -182,8 +182,9 @@ fn is_plain_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(plain) && id.bytes().any(|b| b != b'.')
 }
 
+/// Whether every program reads it as the same number of 64 bits, and writes it so again.
 fn is_integer(id: &str) -> bool {
-    is_number(id) && id.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+    id.parse::<i64>().is_ok_and(|number| number.to_string() == id)
 }
 
 fn not_granted(slot: &ScopeSlot) -> Denial {
