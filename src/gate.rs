@@ -47,7 +47,8 @@ impl Gate {
         // It never drains: the program around it does.
         let draining = Drain::default().watch();
         let findings = Arc::new(Findings::default());
-        let shard = Shard::new(reloader.reader(), access_log, findings, draining, random_seal_key());
+        let shard =
+            Shard::new(reloader.reader(), Arc::default(), access_log, findings, draining, random_seal_key());
         Ok(Self { shard: Arc::new(shard), reloader })
     }
 

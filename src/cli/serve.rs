@@ -9,7 +9,8 @@ use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
-    Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind, random_seal_key,
+    Backends, Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind,
+    random_seal_key,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -68,10 +69,18 @@ async fn serve(
 
     let drain = Drain::default();
     let findings = Arc::new(Findings::default());
+    let backends = Arc::new(Backends::default());
     let seal_key = random_seal_key();
     let shard = || {
         let (log, findings) = (Arc::clone(&access_log), Arc::clone(&findings));
-        Shard::new(policies.clone(), Some(log), findings, drain.watch(), seal_key.clone())
+        Shard::new(
+            policies.clone(),
+            Arc::clone(&backends),
+            Some(log),
+            findings,
+            drain.watch(),
+            seal_key.clone(),
+        )
     };
     let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
     let connections = Arc::new(Connections::default());

@@ -65,7 +65,9 @@ pub async fn fetch(
 }
 
 async fn begin(request: &BackendRequest, output: OutputFormat, most: usize) -> Result<Fetched, BackendError> {
-    let Answered { response, lease } = Client::default().send(request).await?;
+    let client = Client::default();
+    let turn = client.turn(request).await?;
+    let Answered { response, lease } = client.send(request, turn).await?;
     let (head, incoming) = response.into_parts();
     let success =
         headers::outcome(head.status).map_err(|(code, _)| BackendError::Status(code, head.status))?;

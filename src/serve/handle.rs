@@ -141,8 +141,9 @@ async fn forward(
     request: &BackendRequest,
     record: &mut Record,
 ) -> Result<Begun, BackendError> {
+    let turn = shard.client.turn(request).await?;
     let began = Instant::now();
-    let answered = shard.client.send(request).await;
+    let answered = shard.client.send(request, turn).await;
     record.backend_duration = Some(began.elapsed());
     let Answered { response, lease } = answered?;
     let (from, incoming) = response.into_parts();

@@ -17,6 +17,7 @@ mod respond;
 mod shard;
 mod tally;
 
+pub use back::Backends;
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};

@@ -42,7 +42,9 @@ pub(crate) fn backend_failure(
 fn backend_denial(error: &BackendError) -> Denial {
     let code = error.code();
     if code == Code::Overloaded {
-        let again = HeaderValue::from_static("5");
+        // Our own queue moves on at once; a backend that says so itself wants to be left alone.
+        let own = matches!(error, BackendError::Overloaded);
+        let again = HeaderValue::from_static(if own { "1" } else { "5" });
         return Denial::new(code, "try again later").header(RETRY_AFTER, again);
     }
     Denial::new(code, error.advice())

@@ -3,7 +3,7 @@
 //! Shards share the snapshot, the access log, what was told to the operator and nothing else, so that
 //! no request on one core writes a cache line of another.
 
-use super::back::Client;
+use super::back::{Backends, Client};
 use super::drain::Draining;
 use super::findings::Findings;
 use super::line_log::LineLog;
@@ -41,11 +41,12 @@ struct GrantsAtHand {
 }
 
 impl Shard {
-    /// A shard that serves what `policies` says and logs to `access_log`. Shards of one server share a `seal_key`:
-    /// the next page may be asked of any of them.
+    /// A shard that serves what `policies` says and logs to `access_log`. Shards of one server share `backends`, whose
+    /// limits count for all of them, and a `seal_key`: the next page may be asked of any of them.
     #[must_use]
     pub fn new(
         policies: PolicyReader,
+        backends: Arc<Backends>,
         access_log: Option<Arc<LineLog>>,
         findings: Arc<Findings>,
         draining: Draining,
@@ -55,7 +56,7 @@ impl Shard {
         let first_id = getrandom::u64().unwrap_or_default();
         Self {
             policies,
-            client: Client::default(),
+            client: Client::new(backends),
             tally: Tally::default(),
             access_log,
             findings,

@@ -9,6 +9,7 @@
 
 mod answers;
 mod backend_answers;
+mod backends;
 mod check;
 mod codings;
 mod commands;

@@ -11,6 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 use toml::de::DeValue;
 
+/// The most requests, and connections, that a backend may be given.
+const MOST: usize = 65_536;
+
 /// Reads a backend.
 pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) -> Option<Marked<Backend>> {
     let fields = reader.fields(item, &keys::BACKEND);
@@ -28,6 +31,8 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     };
     let (connect_timeout, head_timeout) = (timeout("connect_timeout", 2), timeout("timeout", 60));
     let (body_timeout, idle_timeout) = (timeout("body_timeout", 60), timeout("idle_timeout", 4));
+    let queue_timeout = timeout("queue_timeout", 1);
+    let max_in_flight = fields.read("max_in_flight", |item| reader.count(item, 1..=MOST)).unwrap_or(256);
     // A backend that could not be read is still known, so that reports may name it.
     let address = address.unwrap_or_else(Address::none);
     let backend = Backend {
@@ -47,8 +52,8 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         timeout: head_timeout,
         body_timeout,
         idle_timeout,
-        max_in_flight: 256,
-        queue_timeout: Duration::from_secs(1),
+        max_in_flight,
+        queue_timeout,
         max_connections: 256,
         health: None,
     };

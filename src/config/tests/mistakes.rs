@@ -7,8 +7,8 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("url = \"http://127.0.0.1:8001\"", "url = \"https://legacy\"", &[
         "6:7: `https://legacy`: https backends are not supported yet",
     ]),
-    ("[backends.legacy]", "[backends.legacy]\nmax_in_flight = 3", &[
-        "6:1: `max_in_flight` is not supported yet; remove it",
+    ("[backends.legacy]", "[backends.legacy]\nhttp2 = true", &[
+        "6:1: `http2` is not supported yet; remove it",
     ]),
     ("path = \"/api/v1/reports/leads\"", "path = \"/api//leads\"", &[
         "10:8: `/api//leads`: a path holds no // and no dot segments",

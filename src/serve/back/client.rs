@@ -1,127 +1,24 @@
 //! The one way to a backend: a [`BackendRequest`] goes out, the head of an answer comes back.
 //!
+//! A request waits for its turn, and keeps it until its answer was read or is dropped.
 //! Each wait has its timeout. A request is sent a second time only when nothing of it
 //! was sent, or when it may be done twice (GET, HEAD) and a reused connection ended before
 //! a byte of the answer.
 
+use super::error::BackendError;
 use super::pool::{Pool, Sender};
-use crate::domain::code::Code;
-use crate::filter::FilterError;
+use super::state::{Backends, State, limits};
+use super::turns::Place;
 use crate::policy::Backend;
 use crate::rewrite::BackendRequest;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::net::TcpStream;
-
-/// Why a backend gave no answer that may be passed on.
-#[derive(Debug)]
-pub(crate) enum BackendError {
-    /// No connection: refused, reset, unknown host.
-    Connect(std::io::Error),
-    /// No connection within `connect_timeout`.
-    ConnectTimeout,
-    /// A request that is no HTTP; a fault of the gate.
-    Request(http::Error),
-    /// The connection ended before the head of the answer.
-    Lost(hyper::Error),
-    /// The head of the answer cannot be read.
-    Head(hyper::Error),
-    /// The head or a piece of the body did not come in time.
-    Timeout,
-    /// The connection, or its framing, broke within the body.
-    Truncated(hyper::Error),
-    /// A status that is no success: what it means, and the backend's own.
-    Status(Code, StatusCode),
-    /// The body cannot be passed on.
-    Filter(FilterError),
-}
-
-impl BackendError {
-    /// The code of the answer.
-    pub(crate) fn code(&self) -> Code {
-        match self {
-            Self::Connect(_) | Self::ConnectTimeout => Code::BackendUnreachable,
-            Self::Request(_) => Code::Internal,
-            Self::Lost(_) => Code::BackendFailed,
-            Self::Timeout => Code::BackendTimeout,
-            Self::Status(code, _) => *code,
-            Self::Filter(FilterError::Refused) => Code::BackendRefused,
-            Self::Head(_) | Self::Truncated(_) | Self::Filter(FilterError::Invalid(..)) => {
-                Code::BackendResponseInvalid
-            }
-        }
-    }
-
-    /// The status of the answer. A client whose parameters were rejected gets the backend's own.
-    pub(crate) fn status(&self) -> StatusCode {
-        if let Self::Status(Code::BackendRejected, status) = self {
-            return *status;
-        }
-        StatusCode::from_u16(self.code().status()).unwrap_or(StatusCode::BAD_GATEWAY)
-    }
-
-    /// What the client can do about it; nothing of the backend's own.
-    pub(crate) fn advice(&self) -> &'static str {
-        match self {
-            Self::Status(Code::BackendRejected, _) => "the backend does not accept these parameters",
-            Self::Timeout => "ask for a shorter period, or try again later",
-            Self::Connect(_) | Self::ConnectTimeout | Self::Lost(_) | Self::Truncated(_) => "try again later",
-            Self::Request(_) | Self::Head(_) | Self::Status(..) | Self::Filter(_) => {
-                "the request was in order; the operator can find the cause by the request id"
-            }
-        }
-    }
-
-    /// How the backend broke its dialect, as `response_violations_total` calls it.
-    pub(crate) fn violation(&self) -> Option<&'static str> {
-        match self {
-            Self::Head(_) => Some("head"),
-            Self::Status(Code::BackendResponseInvalid, _) => Some("status"),
-            Self::Truncated(_) => Some("truncated"),
-            Self::Filter(FilterError::Invalid(kind, _)) => Some(kind.as_str()),
-            Self::Filter(FilterError::Refused)
-            | Self::Status(..)
-            | Self::Connect(_)
-            | Self::ConnectTimeout
-            | Self::Request(_)
-            | Self::Lost(_)
-            | Self::Timeout => None,
-        }
-    }
-}
-
-impl fmt::Display for BackendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect(_) => f.write_str("no connection to the backend"),
-            Self::ConnectTimeout => f.write_str("no connection to the backend within connect_timeout"),
-            Self::Request(_) => f.write_str("the request cannot be written"),
-            Self::Lost(_) => f.write_str("the backend closed the connection before its answer"),
-            Self::Head(_) => f.write_str("the head of the backend's answer cannot be read"),
-            Self::Timeout => f.write_str("the backend did not answer in time"),
-            Self::Truncated(_) => f.write_str("the backend's answer broke off"),
-            Self::Status(_, status) => write!(f, "the backend answered {}", status.as_u16()),
-            Self::Filter(error) => write!(f, "the backend's answer: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BackendError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Connect(error) => Some(error),
-            Self::Request(error) => Some(error),
-            Self::Lost(error) | Self::Head(error) | Self::Truncated(error) => Some(error),
-            Self::ConnectTimeout | Self::Timeout | Self::Status(..) | Self::Filter(_) => None,
-        }
-    }
-}
 
 /// The head of an answer, its body to come, and the connection it comes by.
 #[derive(Debug)]
@@ -136,6 +33,13 @@ pub(crate) struct Lease {
     backend: Arc<Backend>,
     pool: Arc<Pool>,
     sender: Sender,
+    turn: Turn,
+}
+
+/// The right to send one request, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _place: Place,
 }
 
 impl Lease {
@@ -146,7 +50,10 @@ impl Lease {
 
     /// The answer was read to its end: the connection may be used again.
     pub(crate) fn release(self) {
-        self.pool.put(&self.backend, self.sender);
+        let Self { backend, pool, sender, turn } = self;
+        pool.put(&backend, sender);
+        // Whose turn comes now finds the connection.
+        drop(turn);
     }
 }
 
@@ -154,16 +61,32 @@ impl Lease {
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     pool: Arc<Pool>,
+    backends: Arc<Backends>,
+    /// Looked up once per snapshot.
+    states: Mutex<Vec<(Weak<Backend>, Arc<State>)>>,
 }
 
 impl Client {
+    /// A client that knows of backends what `backends` does.
+    pub(crate) fn new(backends: Arc<Backends>) -> Self {
+        Self { backends, ..Self::default() }
+    }
+
+    /// Waits until `request` may be sent.
+    pub(crate) async fn turn(&self, request: &BackendRequest) -> Result<Turn, BackendError> {
+        let backend = request.backend();
+        let turns = &self.state(backend).turns;
+        let place = turns.take(request.principal(), limits(backend), backend.queue_timeout).await;
+        Ok(Turn { _place: place.ok_or(BackendError::Overloaded)? })
+    }
+
     /// Sends `request` and waits for the head of the answer.
-    pub(crate) async fn send(&self, request: &BackendRequest) -> Result<Answered, BackendError> {
+    pub(crate) async fn send(&self, request: &BackendRequest, turn: Turn) -> Result<Answered, BackendError> {
         let backend = request.backend();
         let mut message = message(request)?;
         if let Some(sender) = self.pool.take(backend) {
-            match self.exchange(sender, message, backend).await {
-                Ok(answered) => return Ok(answered),
+            match exchange(sender, message, backend).await {
+                Ok((response, sender)) => return Ok(self.answered(response, backend, sender, turn)),
                 Err(Failed { unsent: Some(unsent), .. }) => message = unsent,
                 Err(Failed { error: BackendError::Lost(_), .. }) if repeatable(request.method()) => {
                     message = self::message(request)?;
@@ -172,32 +95,53 @@ impl Client {
             }
         }
         let sender = connect(backend).await?;
-        self.exchange(sender, message, backend).await.map_err(|failed| failed.error)
+        let (response, sender) = exchange(sender, message, backend).await.map_err(|failed| failed.error)?;
+        Ok(self.answered(response, backend, sender, turn))
     }
 
-    async fn exchange(
+    fn answered(
         &self,
-        mut sender: Sender,
-        message: Request<Full<Bytes>>,
+        response: Response<Incoming>,
         backend: &Arc<Backend>,
-    ) -> Result<Answered, Failed> {
-        if let Err(error) = sender.ready().await {
-            return Err(Failed { error: BackendError::Lost(error), unsent: Some(message) });
+        sender: Sender,
+        turn: Turn,
+    ) -> Answered {
+        let (backend, pool) = (Arc::clone(backend), Arc::clone(&self.pool));
+        Answered { response, lease: Lease { backend, pool, sender, turn } }
+    }
+
+    /// What is known of `backend`.
+    fn state(&self, backend: &Arc<Backend>) -> Arc<State> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = states.iter().find(|(own, _)| std::ptr::eq(own.as_ptr(), Arc::as_ptr(backend)));
+        if let Some((_, state)) = known {
+            return Arc::clone(state);
         }
-        match tokio::time::timeout(backend.timeout, sender.try_send_request(message)).await {
-            Ok(Ok(response)) => {
-                let lease = Lease { backend: Arc::clone(backend), pool: Arc::clone(&self.pool), sender };
-                Ok(Answered { response, lease })
-            }
-            Ok(Err(mut failed)) => {
-                let unsent = failed.take_message();
-                let error = failed.into_error();
-                let unreadable = error.is_parse() || error.is_parse_too_large();
-                let error = if unreadable { BackendError::Head(error) } else { BackendError::Lost(error) };
-                Err(Failed { error, unsent })
-            }
-            Err(_) => Err(Failed { error: BackendError::Timeout, unsent: None }),
+        let state = self.backends.state(&backend.name);
+        states.retain(|(own, _)| own.strong_count() > 0);
+        states.push((Arc::downgrade(backend), Arc::clone(&state)));
+        state
+    }
+}
+
+async fn exchange(
+    mut sender: Sender,
+    message: Request<Full<Bytes>>,
+    backend: &Backend,
+) -> Result<(Response<Incoming>, Sender), Failed> {
+    if let Err(error) = sender.ready().await {
+        return Err(Failed { error: BackendError::Lost(error), unsent: Some(message) });
+    }
+    match tokio::time::timeout(backend.timeout, sender.try_send_request(message)).await {
+        Ok(Ok(response)) => Ok((response, sender)),
+        Ok(Err(mut failed)) => {
+            let unsent = failed.take_message();
+            let error = failed.into_error();
+            let unreadable = error.is_parse() || error.is_parse_too_large();
+            let error = if unreadable { BackendError::Head(error) } else { BackendError::Lost(error) };
+            Err(Failed { error, unsent })
         }
+        Err(_) => Err(Failed { error: BackendError::Timeout, unsent: None }),
     }
 }
 

@@ -1,6 +1,13 @@
-//! Towards backends: connections, and requests sent by them.
+//! Towards backends: whose turn it is, connections, and requests sent by them.
 
 mod client;
+mod error;
 mod pool;
+mod queue;
+mod state;
+mod turns;
 
-pub(crate) use client::{Answered, BackendError, Client, Lease};
+pub use state::Backends;
+
+pub(crate) use client::{Answered, Client, Lease};
+pub(crate) use error::BackendError;

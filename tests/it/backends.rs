@@ -1,0 +1,185 @@
+//! Towards backends: whose turn it is, and who waits.
+
+use crate::harness::{
+    Client, Config, Gate, ROW, Received, RecordingBackend, Reply, Request, affiliate, eventually,
+};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// Answers that are held back until the test lets them go.
+#[derive(Clone, Default)]
+struct Valve(Arc<(Mutex<bool>, Condvar)>);
+
+impl Valve {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let (is_open, opened) = &*self.0;
+        drop(opened.wait_while(is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
+    }
+}
+
+/// Opens a valve at the end of a test, whatever that is.
+struct Opened<'a>(&'a Valve);
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+/// A backend that answers `q=slow` only once the valve is open.
+fn slow(valve: &Valve) -> impl Fn(&Received, &mut Reply<'_>) + Send + Sync + 'static {
+    let valve = valve.clone();
+    move |request, reply| {
+        if request.query().contains("q=slow") {
+            valve.pass();
+        }
+        reply.json(ROW);
+    }
+}
+
+/// A config with these affiliates, who may all call the report.
+fn config(backend: &RecordingBackend, principals: &[&str]) -> Config {
+    principals.iter().fold(Config::empty(backend).with(crate::harness::LEADS), |config, id| {
+        config.with(&affiliate(id, "role = \"standard\"\nscope = [\"1001\"]"))
+    })
+}
+
+/// Sends a slow request and reads no answer yet.
+fn ask_slowly(gate: &Gate, principal: &str) -> Client {
+    let mut client = gate.client();
+    client.send(&Request::get("/leads?q=slow").of(principal).bytes());
+    client
+}
+
+#[track_caller]
+fn status(client: &mut Client) -> u16 {
+    client.answer("GET").expect("an answer").status
+}
+
+#[test]
+fn one_principal_leaves_room_for_another() {
+    let valve = Valve::default();
+    let _opened = Opened(&valve);
+    let backend = RecordingBackend::start(slow(&valve));
+    let gate = Gate::start(
+        &config(&backend, &["greedy", "modest"]).server("workers = 2").backend("queue_timeout = \"20s\""),
+    );
+    let mut slow: Vec<_> = (0..100).map(|_| ask_slowly(&gate, "greedy")).collect();
+    eventually("a quarter of the places is taken", || (backend.count() == 64).then_some(()));
+    gate.wait_for_metric("requests_in_flight", 100.0);
+    for _ in 0..3 {
+        assert_eq!(gate.get("modest", "/leads").status, 200);
+    }
+    assert_eq!(backend.count(), 64 + 3, "nobody has more than a quarter");
+    valve.open();
+    assert!(slow.iter_mut().all(|client| status(client) == 200));
+    assert_eq!(backend.count(), 103);
+}
+
+#[test]
+fn whoever_waits_too_long_is_told_when_to_come_back() {
+    let valve = Valve::default();
+    let _opened = Opened(&valve);
+    let backend = RecordingBackend::start(slow(&valve));
+    let gate =
+        Gate::start(&config(&backend, &["acme"]).backend("max_in_flight = 1\nqueue_timeout = \"50ms\""));
+    let mut first = ask_slowly(&gate, "acme");
+    eventually("the place is taken", || (backend.count() == 1).then_some(()));
+    let answer = gate.get("acme", "/leads");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let line = gate.access_line(answer.request_id());
+    assert_eq!(line["code"], "overloaded");
+    assert_eq!(line.get("backend_ms").and_then(serde_json::Value::as_f64), None, "the backend was not asked");
+    assert_eq!(backend.count(), 1);
+    valve.open();
+    assert_eq!(status(&mut first), 200);
+    assert_eq!(gate.get("acme", "/leads").status, 200);
+}
+
+#[test]
+fn the_queue_has_an_end() {
+    let valve = Valve::default();
+    let _opened = Opened(&valve);
+    let backend = RecordingBackend::start(slow(&valve));
+    let gate = Gate::start(
+        &config(&backend, &["acme", "other"]).backend("max_in_flight = 1\nqueue_timeout = \"20s\""),
+    );
+    let mut waiting: Vec<_> = (0..5).map(|_| ask_slowly(&gate, "acme")).collect();
+    gate.wait_for_metric("requests_in_flight", 5.0);
+    assert_eq!(gate.get("acme", "/leads").code(), "overloaded", "at once");
+    // Somebody else's request is worth more than the fifth of the same.
+    let mut other = ask_slowly(&gate, "other");
+    let line = gate.line_with_code(1, "overloaded");
+    assert_eq!(line["principal"], "acme");
+    valve.open();
+    assert_eq!(status(&mut other), 200);
+    let mut statuses: Vec<_> = waiting.iter_mut().map(status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 503]);
+}
+
+#[test]
+fn the_place_goes_to_whoever_has_the_fewest() {
+    // Each answer waits for a valve of its own.
+    let valves: Arc<Mutex<Vec<Valve>>> = Arc::default();
+    let made = Arc::clone(&valves);
+    let backend = RecordingBackend::start(move |request, reply| {
+        let valve = Valve::default();
+        made.lock().unwrap().push(valve.clone());
+        if request.query().contains("q=slow") {
+            valve.pass();
+        }
+        reply.json(ROW);
+    });
+    let gate =
+        Gate::start(&config(&backend, &["one", "two"]).backend("max_in_flight = 8\nqueue_timeout = \"20s\""));
+    let mut clients = Vec::new();
+    let mut ask = |principal: &str| {
+        clients.push(ask_slowly(&gate, principal));
+        gate.wait_for_metric("requests_in_flight", clients.len() as f64);
+    };
+    // Both have their share of two; of those who wait, `one` came first.
+    for principal in ["one", "one", "two", "two", "one", "two"] {
+        ask(principal);
+    }
+    assert_eq!(backend.count(), 4);
+    eventually("four are answered", || (valves.lock().unwrap().len() == 4).then_some(()));
+    valves.lock().unwrap()[2].open();
+    eventually("the next is asked", || (backend.count() == 5).then_some(()));
+    assert_eq!(status(&mut clients[2]), 200);
+    for valve in [0, 1, 3, 4] {
+        valves.lock().unwrap()[valve].open();
+    }
+    eventually("the last is asked", || (backend.count() == 6).then_some(()));
+    eventually("the last is held", || (valves.lock().unwrap().len() == 6).then_some(()));
+    valves.lock().unwrap()[5].open();
+    for at in [0, 1, 3, 4, 5] {
+        assert_eq!(status(&mut clients[at]), 200, "{at}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_place_in_the_queue() {
+    let valve = Valve::default();
+    let _opened = Opened(&valve);
+    let backend = RecordingBackend::start(slow(&valve));
+    let gate =
+        Gate::start(&config(&backend, &["acme"]).backend("max_in_flight = 1\nqueue_timeout = \"20s\""));
+    let mut first = ask_slowly(&gate, "acme");
+    let waiting: Vec<_> = (0..4).map(|_| ask_slowly(&gate, "acme")).collect();
+    gate.wait_for_metric("requests_in_flight", 5.0);
+    for client in waiting {
+        socket2::SockRef::from(client.stream()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    }
+    gate.wait_for_metric("requests_in_flight", 1.0);
+    let mut last = ask_slowly(&gate, "acme");
+    gate.wait_for_metric("requests_in_flight", 2.0);
+    valve.open();
+    assert_eq!((status(&mut first), status(&mut last)), (200, 200));
+    assert_eq!(backend.count(), 2, "the backend is not asked for those who have left");
+}
