@@ -2,7 +2,9 @@
 
 use crate::config::Rejected;
 use crate::reload::{Outcome, Reloader, Trigger, Watch};
-use crate::serve::{Body, Connection, Drain, Findings, LineLog, Shard, handle, random_seal_key};
+use crate::serve::{
+    Body, Connection, Drain, Findings, LineLog, Shard, handle, look_after, random_seal_key,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::error::Error;
@@ -10,11 +12,13 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A gate without sockets: requests in, answers out.
 ///
 /// `Send + Sync`; several may live in one process, each with a config of its own. Nothing
-/// global is touched. Connections to backends are kept on the runtime that `call` runs on.
+/// global is touched. Connections to backends are kept, and their health is checked,
+/// on the runtime that `call` runs on.
 ///
 /// ```no_run
 /// # async fn example(request: http::Request<http_body_util::Empty<bytes::Bytes>>) -> Result<(), Box<dyn std::error::Error>> {
@@ -27,6 +31,17 @@ use std::sync::Arc;
 pub struct Gate {
     shard: Arc<Shard>,
     reloader: Arc<Reloader>,
+    /// Whether some runtime checks the backends.
+    looked_after: Arc<AtomicBool>,
+}
+
+/// Tells when the runtime that checks the backends is no more.
+struct LookedAfter(Arc<AtomicBool>);
+
+impl Drop for LookedAfter {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
@@ -49,7 +64,7 @@ impl Gate {
         let findings = Arc::new(Findings::default());
         let shard =
             Shard::new(reloader.reader(), Arc::default(), access_log, findings, draining, random_seal_key());
-        Ok(Self { shard: Arc::new(shard), reloader })
+        Ok(Self { shard: Arc::new(shard), reloader, looked_after: Arc::default() })
     }
 
     /// Answers one request that `peer` sent; every refusal is an answer, too.
@@ -60,7 +75,21 @@ impl Gate {
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        self.look_after_backends();
         handle(&self.shard, &Connection::new(peer.into(), false), request).await
+    }
+
+    /// Checks the backends on the runtime that this is called on, unless another does already.
+    fn look_after_backends(&self) {
+        if self.looked_after.load(Ordering::Relaxed) || self.looked_after.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let looked_after = LookedAfter(Arc::clone(&self.looked_after));
+        let checks = look_after(self.reloader.reader(), Arc::downgrade(self.shard.backends()));
+        tokio::spawn(async move {
+            let _looked_after = looked_after;
+            checks.await;
+        });
     }
 
     /// Reads the files again, as if somebody asked for it.

@@ -86,6 +86,7 @@ pub(super) fn exposition(sources: &Sources) -> Page {
     let mut families = Vec::new();
     requests(&mut families, sources);
     process(&mut families, sources);
+    backends(&mut families, sources);
     config(&mut families, sources);
     tokens(&mut families, &sources.policies);
     families.retain(|family: &MetricFamily| !family.get_metric().is_empty());
@@ -192,6 +193,20 @@ fn process(families: &mut Vec<MetricFamily>, sources: &Sources) {
     );
     let build = gauge(1.0, &[("version", env!("CARGO_PKG_VERSION"))]);
     add("build_info", "The version that runs.", MetricType::GAUGE, build);
+}
+
+/// Whether each host of each backend works, as far as checks and requests have shown.
+fn backends(families: &mut Vec<MetricFamily>, sources: &Sources) {
+    let Some(shard) = sources.shards.first() else { return };
+    let mut up = Vec::new();
+    for backend in &sources.policies.current().policy.backends {
+        for endpoint in backend.endpoints() {
+            let works = shard.backends().is_up(backend, endpoint);
+            let labels = [("backend", backend.name.as_str()), ("url", &*endpoint.url)];
+            up.push(gauge(f64::from(u8::from(works)), &labels));
+        }
+    }
+    families.push(family("backend_up", "Whether a host of a backend works.", MetricType::GAUGE, up));
 }
 
 fn config(families: &mut Vec<MetricFamily>, sources: &Sources) {

@@ -9,7 +9,7 @@ use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
-    Backends, Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind,
+    Backends, Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind, look_after,
     random_seal_key,
 };
 use std::io;
@@ -83,6 +83,7 @@ async fn serve(
         )
     };
     let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
+    tokio::spawn(look_after(policies.clone(), Arc::downgrade(&backends)));
     let connections = Arc::new(Connections::default());
     let cannot_start = |error| Failure::because("cannot start the workers", error);
     let server = Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;

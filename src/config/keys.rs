@@ -240,7 +240,7 @@ pub(super) static BACKEND: TableSpec = TableSpec {
     name: "[backends.NAME]",
     keys: &[
         key("url", Text, "http://HOST:PORT, with a path in front of every report's"),
-        later("urls", TEXTS, "Several hosts, balanced"),
+        key("urls", TEXTS, "Several hosts instead that give the same answers: the least busy is asked"),
         key(
             "headers",
             SECRETS,
@@ -252,15 +252,23 @@ pub(super) static BACKEND: TableSpec = TableSpec {
         key("body_timeout", Duration, "Between two pieces of the answer's body"),
         key("idle_timeout", Duration, "How long an unused connection is kept; below the backend's own limit"),
         later("ca", Text, "The certificate authority of an https backend"),
-        later("http2", Boolean, "Speak HTTP/2"),
+        key("http2", Boolean, "Speak HTTP/2, with prior knowledge"),
         key(
             "max_in_flight",
             Integer,
             "Requests at one time, over all hosts; one principal has a quarter at most",
         ),
         key("queue_timeout", Duration, "How long a request waits for its turn"),
-        later("max_connections", Integer, "Connections of all workers"),
-        later("health", Any, "A path that is asked again and again"),
+        key("max_connections", Integer, "Connections of all workers, unused ones included"),
+        key("health", Table(&HEALTH), "A path that is asked again and again, to learn whether a host works"),
+    ],
+};
+
+pub(super) static HEALTH: TableSpec = TableSpec {
+    name: "health",
+    keys: &[
+        key("path", Text, "Behind the path of the URL; with its query"),
+        key("every", Duration, "How often; default 5s"),
     ],
 };
 

@@ -211,6 +211,7 @@ impl Cut {
         lease: Lease,
     ) -> Self {
         let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
+        let ending = if lease.frames_all() { Ending::Framed } else { ending };
         Self {
             incoming,
             ending,

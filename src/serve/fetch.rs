@@ -65,7 +65,7 @@ pub async fn fetch(
 }
 
 async fn begin(request: &BackendRequest, output: OutputFormat, most: usize) -> Result<Fetched, BackendError> {
-    let client = Client::default();
+    let client = Client::new(Arc::default());
     let turn = client.turn(request).await?;
     let Answered { response, lease } = client.send(request, turn).await?;
     let (head, incoming) = response.into_parts();

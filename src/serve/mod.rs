@@ -17,7 +17,7 @@ mod respond;
 mod shard;
 mod tally;
 
-pub use back::Backends;
+pub use back::{Backends, look_after};
 pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};

@@ -67,6 +67,11 @@ impl Shard {
         }
     }
 
+    /// What is known of backends.
+    pub(crate) fn backends(&self) -> &Arc<Backends> {
+        self.client.backends()
+    }
+
     /// What it counted so far.
     pub(crate) fn counts(&self) -> Counts {
         self.tally.counts()

@@ -55,6 +55,16 @@ fn ask_slowly(gate: &Gate, principal: &str) -> Client {
     client
 }
 
+/// Waits until so many requests are under way.
+#[track_caller]
+fn wait_for_in_flight(gate: &Gate, requests: usize) {
+    let expected = requests as f64;
+    eventually(&format!("{requests} requests are under way"), || {
+        let now = gate.metrics().get("requests_in_flight");
+        ((now - expected).abs() < 0.5).then_some(())
+    });
+}
+
 #[track_caller]
 fn status(client: &mut Client) -> u16 {
     client.answer("GET").expect("an answer").status
@@ -70,7 +80,7 @@ fn one_principal_leaves_room_for_another() {
     );
     let mut slow: Vec<_> = (0..100).map(|_| ask_slowly(&gate, "greedy")).collect();
     eventually("a quarter of the places is taken", || (backend.count() == 64).then_some(()));
-    gate.wait_for_metric("requests_in_flight", 100.0);
+    wait_for_in_flight(&gate, 100);
     for _ in 0..3 {
         assert_eq!(gate.get("modest", "/leads").status, 200);
     }
@@ -110,7 +120,7 @@ fn the_queue_has_an_end() {
         &config(&backend, &["acme", "other"]).backend("max_in_flight = 1\nqueue_timeout = \"20s\""),
     );
     let mut waiting: Vec<_> = (0..5).map(|_| ask_slowly(&gate, "acme")).collect();
-    gate.wait_for_metric("requests_in_flight", 5.0);
+    wait_for_in_flight(&gate, 5);
     assert_eq!(gate.get("acme", "/leads").code(), "overloaded", "at once");
     // Somebody else's request is worth more than the fifth of the same.
     let mut other = ask_slowly(&gate, "other");
@@ -141,7 +151,7 @@ fn the_place_goes_to_whoever_has_the_fewest() {
     let mut clients = Vec::new();
     let mut ask = |principal: &str| {
         clients.push(ask_slowly(&gate, principal));
-        gate.wait_for_metric("requests_in_flight", clients.len() as f64);
+        wait_for_in_flight(&gate, clients.len());
     };
     // Both have their share of two; of those who wait, `one` came first.
     for principal in ["one", "one", "two", "two", "one", "two"] {
@@ -172,13 +182,13 @@ fn a_client_that_leaves_frees_its_place_in_the_queue() {
         Gate::start(&config(&backend, &["acme"]).backend("max_in_flight = 1\nqueue_timeout = \"20s\""));
     let mut first = ask_slowly(&gate, "acme");
     let waiting: Vec<_> = (0..4).map(|_| ask_slowly(&gate, "acme")).collect();
-    gate.wait_for_metric("requests_in_flight", 5.0);
+    wait_for_in_flight(&gate, 5);
     for client in waiting {
         socket2::SockRef::from(client.stream()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     }
-    gate.wait_for_metric("requests_in_flight", 1.0);
+    wait_for_in_flight(&gate, 1);
     let mut last = ask_slowly(&gate, "acme");
-    gate.wait_for_metric("requests_in_flight", 2.0);
+    wait_for_in_flight(&gate, 2);
     valve.open();
     assert_eq!((status(&mut first), status(&mut last)), (200, 200));
     assert_eq!(backend.count(), 2, "the backend is not asked for those who have left");

@@ -189,8 +189,7 @@ fn what_comes_later_is_refused_not_ignored() {
         ("[server]\n",         "[server]\nproxy_protocol = \"required\"\n"),
         ("[server]\n",         "[server]\nlockout = { failures = 20, within = \"1m\", for = \"5m\" }\n"),
         ("[admin]\n",          "[cache]\nmax_bytes = \"1MiB\"\n[admin]\n"),
-        ("[backends.legacy]\n", "[backends.legacy]\nmax_in_flight = 2\n"),
-        ("[backends.legacy]\n", "[backends.legacy]\nhttp2 = true\n"),
+        ("[backends.legacy]\n", "[backends.legacy]\nca = \"ca.pem\"\n"),
         ("[roles.standard]",   "[reports.leads.cache]\nttl = \"30s\"\n[roles.standard]"),
         ("role = \"standard\"", "role = \"standard\"\nrate_limit = \"5/min\""),
     ];

@@ -4,12 +4,16 @@ use super::{Fields, Item, Reader, header_name, keys, name, parameter_name};
 use crate::config::problem::Marked;
 use crate::config::secret::quoted;
 use crate::domain::names::BackendName;
-use crate::policy::{Backend, Credential, Endpoint};
+use crate::policy::{Backend, Credential, Endpoint, HealthCheck};
+use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 use std::net::Ipv6Addr;
 use std::path::Path;
 use std::time::Duration;
 use toml::de::DeValue;
+
+/// The most hosts that a backend may have.
+const MOST_HOSTS: usize = 64;
 
 /// The most requests, and connections, that a backend may be given.
 const MOST: usize = 65_536;
@@ -19,10 +23,14 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let fields = reader.fields(item, &keys::BACKEND);
     let name = name(reader, at, BackendName::parse);
     let fields = fields?;
-    let address = match fields.get("urls") {
-        None => fields.required(reader, "url").and_then(|item| url(reader, item)),
-        // Reported as not supported yet.
-        Some(_) => fields.read("url", |item| url(reader, item)),
+    let addresses = match fields.get("urls") {
+        None => fields.required(reader, "url").and_then(|item| url(reader, item)).map(|only| vec![only]),
+        Some(item) => {
+            if let Some(url) = fields.get("url") {
+                reader.error(url, "stands beside `urls`: name every host there");
+            }
+            urls(reader, item)
+        }
     };
     let credential = credential(reader, &fields);
     let mut timeout = |key, seconds| {
@@ -33,20 +41,19 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let (body_timeout, idle_timeout) = (timeout("body_timeout", 60), timeout("idle_timeout", 4));
     let queue_timeout = timeout("queue_timeout", 1);
     let max_in_flight = fields.read("max_in_flight", |item| reader.count(item, 1..=MOST)).unwrap_or(256);
+    let max_connections = fields.read("max_connections", |item| reader.count(item, 1..=MOST));
+    let http2 = fields.read("http2", |item| reader.boolean(item)).unwrap_or(false);
+    let health = fields.read("health", |item| health(reader, item));
     // A backend that could not be read is still known, so that reports may name it.
-    let address = address.unwrap_or_else(Address::none);
+    let mut addresses = addresses.unwrap_or_default().into_iter();
+    let first = addresses.next().unwrap_or_else(Address::none);
     let backend = Backend {
         name: name?,
-        endpoint: Endpoint {
-            url: address.url,
-            host: address.host,
-            port: address.port,
-            authority: address.authority,
-        },
-        others: Box::default(),
+        base_path: first.base_path.clone(),
+        endpoint: first.endpoint(),
+        others: addresses.map(Address::endpoint).collect(),
         tls: None,
-        http2: false,
-        base_path: address.base_path,
+        http2,
         credential,
         connect_timeout,
         timeout: head_timeout,
@@ -54,8 +61,8 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         idle_timeout,
         max_in_flight,
         queue_timeout,
-        max_connections: 256,
-        health: None,
+        max_connections: max_connections.unwrap_or(256),
+        health,
     };
     Some(Marked { value: backend, mark: at.mark })
 }
@@ -69,10 +76,61 @@ struct Address {
 }
 
 impl Address {
+    fn scheme(&self) -> Option<&str> {
+        self.url.split_once("://").map(|(scheme, _)| scheme)
+    }
+
+    fn endpoint(self) -> Endpoint {
+        Endpoint { url: self.url, host: self.host, port: self.port, authority: self.authority }
+    }
+
     fn none() -> Self {
         let authority = HeaderValue::from_static("unknown");
         Self { url: "".into(), host: "".into(), port: 0, authority, base_path: "".into() }
     }
+}
+
+/// Reads several URLs, all with the same scheme and path.
+fn urls(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Vec<Address>> {
+    let items = reader.list(item)?;
+    if items.is_empty() || items.len() > MOST_HOSTS {
+        reader.error(item, format!("expected 1 to {MOST_HOSTS} URLs"));
+        return None;
+    }
+    let mut addresses: Vec<Address> = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(address) = url(reader, item) else { continue };
+        if let Some(first) = addresses.first()
+            && (first.scheme(), &first.base_path) != (address.scheme(), &address.base_path)
+        {
+            reader.error(
+                item,
+                format!("has another scheme or path than {}: all hosts have the same", quoted(&first.url)),
+            );
+        }
+        if addresses.iter().any(|other| other.host == address.host && other.port == address.port) {
+            reader.error(item, "this host stands twice in this list");
+        }
+        addresses.push(address);
+    }
+    Some(addresses)
+}
+
+/// Reads how the hosts of a backend are checked.
+fn health(reader: &mut Reader<'_>, item: Item<'_>) -> Option<HealthCheck> {
+    let fields = reader.fields(item, &keys::HEALTH)?;
+    let path = fields.required(reader, "path").and_then(|item| reader.parsed(item, health_path));
+    let every = fields.read("every", |item| reader.duration(item, Duration::from_millis(100)));
+    Some(HealthCheck { path: path?, every: every.unwrap_or(Duration::from_secs(5)) })
+}
+
+/// Reads a path with its query, as it will be sent.
+fn health_path(text: &str) -> Result<Box<str>, &'static str> {
+    const EXPECTED: &str = "expected a path such as \"/health\"";
+    let (path, _) = text.split_once('?').unwrap_or((text, ""));
+    super::report::plain_path(path)?;
+    let sent = PathAndQuery::try_from(text).map_err(|_| EXPECTED)?;
+    if sent.as_str() == text { Ok(text.into()) } else { Err(EXPECTED) }
 }
 
 /// Reads a URL; one that may hold a secret is in no message.

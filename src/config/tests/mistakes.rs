@@ -7,8 +7,39 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("url = \"http://127.0.0.1:8001\"", "url = \"https://legacy\"", &[
         "6:7: `https://legacy`: https backends are not supported yet",
     ]),
-    ("[backends.legacy]", "[backends.legacy]\nhttp2 = true", &[
-        "6:1: `http2` is not supported yet; remove it",
+    ("[backends.legacy]", "[backends.legacy]\nca = 'ca.pem'", &[
+        "6:1: `ca` is not supported yet; remove it",
+    ]),
+    ("url = \"http://127.0.0.1:8001\"", "urls = ['http://a/api', 'http://b/api/', 'http://c', 'http://a:80/api', 'b', 7]", &[
+        "6:42: has another scheme or path than `http://a/api`: all hosts have the same",
+        "6:54: this host stands twice in this list",
+        "6:73: `b`: expected http://HOST, http://HOST:PORT or one with a path",
+        "6:78: expected a string, found an integer",
+    ]),
+    ("url = \"http://127.0.0.1:8001\"", "url = 'http://a'\nurls = ['http://b']", &[
+        "6:7: stands beside `urls`: name every host there",
+    ]),
+    ("url = \"http://127.0.0.1:8001\"", "urls = []", &[
+        "6:8: expected 1 to 64 URLs",
+    ]),
+    ("[backends.legacy]", "[backends.legacy]\nmax_in_flight = 0\nmax_connections = 65537\nqueue_timeout = '0s'\nhttp2 = 'yes'", &[
+        "6:17: expected 1 to 65536, found 0",
+        "7:19: expected 1 to 65536, found 65537",
+        "8:17: must be at least 1ms",
+        "9:9: expected true or false, found a string",
+    ]),
+    ("[backends.legacy]", "[backends.legacy]\nhealth = { path = 'health', every = '99ms' }", &[
+        "6:19: `health`: expected a path that begins with /",
+        "6:37: must be at least 100ms",
+    ]),
+    ("[backends.legacy]", "[backends.legacy]\nhealth = { path = '/a b' }", &[
+        "6:19: `/a b`: a path holds letters, digits and /-._~!$&'()*+,=:@ only; no query, no % escapes",
+    ]),
+    ("[backends.legacy]", "[backends.legacy]\nhealth = { path = '/a?b c' }", &[
+        "6:19: `******`: expected a path such as \"/health\"",
+    ]),
+    ("[backends.legacy]", "[backends.legacy]\nhealth = { }", &[
+        "6:10: `path` is missing",
     ]),
     ("path = \"/api/v1/reports/leads\"", "path = \"/api//leads\"", &[
         "10:8: `/api//leads`: a path holds no // and no dot segments",

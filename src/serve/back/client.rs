@@ -2,23 +2,23 @@
 //!
 //! A request waits for its turn, and keeps it until its answer was read or is dropped.
 //! Each wait has its timeout. A request is sent a second time only when nothing of it
-//! was sent, or when it may be done twice (GET, HEAD) and a reused connection ended before
+//! was sent or done, or when it may be done twice (GET, HEAD) and a reused connection ended before
 //! a byte of the answer.
 
+use super::connect::{self, Opened};
 use super::error::BackendError;
+use super::exchange::{Failed, exchange, message};
+use super::host::{Asked, Host, ask_one};
 use super::pool::{Pool, Sender};
-use super::state::{Backends, State, limits};
+use super::state::{Backends, Target, limits};
 use super::turns::Place;
-use crate::policy::Backend;
+use crate::policy::{Backend, Endpoint};
 use crate::rewrite::BackendRequest;
-use bytes::Bytes;
-use http::{Method, Request, Response, Uri};
-use http_body_util::Full;
+use http::{Method, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::net::TcpStream;
+use std::time::Instant;
 
 /// The head of an answer, its body to come, and the connection it comes by.
 #[derive(Debug)]
@@ -33,12 +33,14 @@ pub(crate) struct Lease {
     backend: Arc<Backend>,
     pool: Arc<Pool>,
     sender: Sender,
+    asked: Asked,
     turn: Turn,
 }
 
 /// The right to send one request, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
+    target: Arc<Target>,
     _place: Place,
 }
 
@@ -48,139 +50,190 @@ impl Lease {
         &self.backend
     }
 
+    /// Whether the end of every answer is told from a broken connection, whatever its head says.
+    pub(crate) fn frames_all(&self) -> bool {
+        matches!(self.sender, Sender::Many(..))
+    }
+
     /// The answer was read to its end: the connection may be used again.
     pub(crate) fn release(self) {
-        let Self { backend, pool, sender, turn } = self;
-        pool.put(&backend, sender);
+        let Self { backend, pool, sender, asked, turn } = self;
+        if let Sender::One(sender) = sender {
+            pool.put(asked.host(), sender, backend.idle_timeout, &turn.target.state.connections);
+        }
         // Whose turn comes now finds the connection.
         drop(turn);
     }
 }
 
 /// Sends requests and keeps connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Client {
     pool: Arc<Pool>,
     backends: Arc<Backends>,
     /// Looked up once per snapshot.
-    states: Mutex<Vec<(Weak<Backend>, Arc<State>)>>,
+    targets: Mutex<Vec<(Weak<Backend>, Arc<Target>)>>,
 }
 
 impl Client {
     /// A client that knows of backends what `backends` does.
     pub(crate) fn new(backends: Arc<Backends>) -> Self {
-        Self { backends, ..Self::default() }
+        let pool = Arc::default();
+        backends.add_pool(&pool);
+        Self { pool, backends, targets: Mutex::default() }
+    }
+
+    /// What is known of backends.
+    pub(crate) fn backends(&self) -> &Arc<Backends> {
+        &self.backends
     }
 
     /// Waits until `request` may be sent.
     pub(crate) async fn turn(&self, request: &BackendRequest) -> Result<Turn, BackendError> {
         let backend = request.backend();
-        let turns = &self.state(backend).turns;
+        let target = self.target(backend);
+        let turns = &target.state.turns;
         let place = turns.take(request.principal(), limits(backend), backend.queue_timeout).await;
-        Ok(Turn { _place: place.ok_or(BackendError::Overloaded)? })
+        let place = place.ok_or(BackendError::Overloaded)?;
+        Ok(Turn { target, _place: place })
     }
 
-    /// Sends `request` and waits for the head of the answer.
+    /// Sends `request` to one of its backend's hosts and waits for the head of the answer. A host that did nothing of it
+    /// is no reason to fail: the others are asked, each once, and within twice the time to connect.
     pub(crate) async fn send(&self, request: &BackendRequest, turn: Turn) -> Result<Answered, BackendError> {
         let backend = request.backend();
-        let mut message = message(request)?;
-        if let Some(sender) = self.pool.take(backend) {
-            match exchange(sender, message, backend).await {
-                Ok((response, sender)) => return Ok(self.answered(response, backend, sender, turn)),
-                Err(Failed { unsent: Some(unsent), .. }) => message = unsent,
-                Err(Failed { error: BackendError::Lost(_), .. }) if repeatable(request.method()) => {
-                    message = self::message(request)?;
+        let target = &turn.target;
+        let first = target.state.next.fetch_add(1, Ordering::Relaxed);
+        let deadline = Instant::now() + backend.connect_timeout.saturating_mul(2);
+        let mut tried = Vec::new();
+        loop {
+            let now = Instant::now();
+            let Some((at, asked)) = ask_one(&target.hosts, &tried, first, now) else {
+                return Err(BackendError::ConnectTimeout);
+            };
+            let endpoint = backend.endpoints().nth(at).unwrap_or(&backend.endpoint);
+            match self.ask(request, target, asked.host(), endpoint).await {
+                Ok((response, sender)) => {
+                    let (backend, pool) = (Arc::clone(backend), Arc::clone(&self.pool));
+                    return Ok(Answered { response, lease: Lease { backend, pool, sender, asked, turn } });
                 }
-                Err(Failed { error, .. }) => return Err(error),
+                Err(Failed { error, is_untouched, .. }) => {
+                    tried.push(at);
+                    let goes_on = is_untouched && tried.len() < target.hosts.len();
+                    if !goes_on || Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                }
             }
         }
-        let sender = connect(backend).await?;
-        let (response, sender) = exchange(sender, message, backend).await.map_err(|failed| failed.error)?;
-        Ok(self.answered(response, backend, sender, turn))
     }
 
-    fn answered(
+    /// Asks one host, twice where nothing can be done twice by that.
+    async fn ask(
         &self,
-        response: Response<Incoming>,
-        backend: &Arc<Backend>,
-        sender: Sender,
-        turn: Turn,
-    ) -> Answered {
-        let (backend, pool) = (Arc::clone(backend), Arc::clone(&self.pool));
-        Answered { response, lease: Lease { backend, pool, sender, turn } }
+        request: &BackendRequest,
+        target: &Target,
+        host: &Arc<Host>,
+        endpoint: &Endpoint,
+    ) -> Result<(Response<Incoming>, Sender), Failed> {
+        let backend = request.backend();
+        let mut again = false;
+        loop {
+            let message = message(request, endpoint).map_err(Failed::fault)?;
+            let kept = if again && !backend.http2 { None } else { self.pool.take(host) };
+            let reused = kept.is_some();
+            let mut sender = match kept {
+                Some(sender) => sender,
+                None => self.connection(backend, target, host, endpoint).await.map_err(Failed::unsent)?,
+            };
+            let failed = match exchange(&mut sender, message, backend.timeout).await {
+                Ok(response) => {
+                    host.note(|standing| standing.answered());
+                    return Ok((response, sender));
+                }
+                Err(failed) => failed,
+            };
+            if !failed.is_usable {
+                self.pool.forget(host, &sender);
+            }
+            let is_lost = matches!(failed.error, BackendError::Lost(_));
+            let may_be_repeated = is_lost && reused && repeatable(request.method());
+            if again || !(failed.is_untouched || may_be_repeated) {
+                if is_lost {
+                    host.note(|standing| standing.failed(Instant::now()));
+                }
+                return Err(failed);
+            }
+            again = true;
+        }
+    }
+
+    /// A connection to `host`: a new one, or one that others use and that was opened meanwhile.
+    async fn connection(
+        &self,
+        backend: &Backend,
+        target: &Target,
+        host: &Arc<Host>,
+        endpoint: &Endpoint,
+    ) -> Result<Sender, BackendError> {
+        if !backend.http2 {
+            return self.open(backend, target, host, endpoint).await;
+        }
+        let alone = tokio::time::timeout(backend.connect_timeout, host.opening()).await;
+        let _alone = alone.map_err(|_| BackendError::ConnectTimeout)?;
+        match self.pool.take(host) {
+            Some(sender) => Ok(sender),
+            None => self.open(backend, target, host, endpoint).await,
+        }
+    }
+
+    /// Opens a connection, where there is room for one.
+    async fn open(
+        &self,
+        backend: &Backend,
+        target: &Target,
+        host: &Arc<Host>,
+        endpoint: &Endpoint,
+    ) -> Result<Sender, BackendError> {
+        let state = &target.state;
+        let room = match state.connections.try_room(backend.max_connections) {
+            Some(room) => room,
+            None => {
+                let shared = self.pool.squeeze_in(host).or_else(|| self.backends.squeeze_in(host));
+                if let Some(shared) = shared {
+                    return Ok(shared);
+                }
+                let room =
+                    state.connections.room(backend.max_connections, || self.backends.close_idle(state));
+                let room = tokio::time::timeout(backend.connect_timeout, room).await;
+                room.map_err(|_| BackendError::Overloaded)?
+            }
+        };
+        match connect::open(backend, endpoint, Some(room)).await {
+            Ok(Opened::One(sender)) => Ok(Sender::One(sender)),
+            Ok(Opened::Many(sender, most)) => Ok(self.pool.share(host, sender, most, backend.idle_timeout)),
+            Err(error) => {
+                host.note(|standing| standing.failed(Instant::now()));
+                Err(error)
+            }
+        }
     }
 
     /// What is known of `backend`.
-    fn state(&self, backend: &Arc<Backend>) -> Arc<State> {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = states.iter().find(|(own, _)| std::ptr::eq(own.as_ptr(), Arc::as_ptr(backend)));
-        if let Some((_, state)) = known {
-            return Arc::clone(state);
+    fn target(&self, backend: &Arc<Backend>) -> Arc<Target> {
+        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = targets.iter().find(|(own, _)| std::ptr::eq(own.as_ptr(), Arc::as_ptr(backend)));
+        if let Some((_, target)) = known {
+            return Arc::clone(target);
         }
-        let state = self.backends.state(&backend.name);
-        states.retain(|(own, _)| own.strong_count() > 0);
-        states.push((Arc::downgrade(backend), Arc::clone(&state)));
-        state
+        let target = Arc::new(self.backends.target(backend));
+        targets.retain(|(own, _)| own.strong_count() > 0);
+        targets.push((Arc::downgrade(backend), Arc::clone(&target)));
+        target
     }
-}
-
-async fn exchange(
-    mut sender: Sender,
-    message: Request<Full<Bytes>>,
-    backend: &Backend,
-) -> Result<(Response<Incoming>, Sender), Failed> {
-    if let Err(error) = sender.ready().await {
-        return Err(Failed { error: BackendError::Lost(error), unsent: Some(message) });
-    }
-    match tokio::time::timeout(backend.timeout, sender.try_send_request(message)).await {
-        Ok(Ok(response)) => Ok((response, sender)),
-        Ok(Err(mut failed)) => {
-            let unsent = failed.take_message();
-            let error = failed.into_error();
-            let unreadable = error.is_parse() || error.is_parse_too_large();
-            let error = if unreadable { BackendError::Head(error) } else { BackendError::Lost(error) };
-            Err(Failed { error, unsent })
-        }
-        Err(_) => Err(Failed { error: BackendError::Timeout, unsent: None }),
-    }
-}
-
-/// An exchange without an answer; with the request when nothing of it was sent.
-struct Failed {
-    error: BackendError,
-    unsent: Option<Request<Full<Bytes>>>,
 }
 
 /// Whether a request may be done twice (RFC 9110 section 9.2.2).
 fn repeatable(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
-}
-
-fn message(request: &BackendRequest) -> Result<Request<Full<Bytes>>, BackendError> {
-    let target = Uri::try_from(request.path_and_query()).map_err(|e| BackendError::Request(e.into()))?;
-    let mut message = Request::new(Full::new(request.body().clone()));
-    *message.method_mut() = request.method().clone();
-    *message.uri_mut() = target;
-    *message.headers_mut() = request.headers().clone();
-    Ok(message)
-}
-
-async fn connect(backend: &Backend) -> Result<Sender, BackendError> {
-    let opening = async {
-        let stream = TcpStream::connect((&*backend.endpoint.host, backend.endpoint.port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
-    let stream = tokio::time::timeout(backend.connect_timeout, opening)
-        .await
-        .map_err(|_| BackendError::ConnectTimeout)?
-        .map_err(BackendError::Connect)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(BackendError::Lost)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            // Whoever waits for an answer is told; an idle connection may end as it likes.
-            tracing::debug!(%error, "connection to the backend ended");
-        }
-    });
-    Ok(sender)
 }
