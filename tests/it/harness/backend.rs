@@ -1,8 +1,8 @@
 //! A backend that remembers every byte it gets and answers as the test says.
 
-use super::scripted::{ScriptedBackend, Wire};
+use super::scripted::{ScriptedBackend, Wire, free_port};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -147,10 +147,18 @@ pub(crate) struct RecordingBackend {
 impl RecordingBackend {
     /// A backend that behaves so for every request.
     pub(crate) fn start(behaviour: impl Fn(&Received, &mut Reply<'_>) + Send + Sync + 'static) -> Self {
+        Self::on(free_port(), behaviour)
+    }
+
+    /// A backend where that listens.
+    pub(crate) fn on(
+        listener: TcpListener,
+        behaviour: impl Fn(&Received, &mut Reply<'_>) + Send + Sync + 'static,
+    ) -> Self {
         let shared =
             Arc::new(Shared { behaviour: Mutex::new(Arc::new(behaviour)), received: Mutex::default() });
         let serving = Arc::clone(&shared);
-        let inner = ScriptedBackend::start(move |wire| serve(wire, &serving));
+        let inner = ScriptedBackend::on(listener, move |wire| serve(wire, &serving));
         Self { inner, shared }
     }
 
@@ -171,6 +179,11 @@ impl RecordingBackend {
     /// Every request so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
+    }
+
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.connections()
     }
 
     /// How many requests there were so far.

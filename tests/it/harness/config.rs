@@ -123,9 +123,11 @@ impl Config {
         let Self { backend, server, backend_keys, rest } = self;
         let listen = if server.contains("listen =") { "" } else { "listen = [\"127.0.0.1:0\"]" };
         let workers = if server.contains("workers =") { "" } else { "workers = 1" };
+        let url = format!("url = \"http://{backend}\"");
+        let url = if backend_keys.contains("urls =") { "" } else { &url };
         format!(
             "[server]\n{listen}\n{workers}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
-             [backends.legacy]\nurl = \"http://{backend}\"\n{backend_keys}\n{rest}"
+             [backends.legacy]\n{url}\n{backend_keys}\n{rest}"
         )
     }
 }

@@ -43,10 +43,19 @@ pub(crate) struct ScriptedBackend {
     shared: Arc<Shared>,
 }
 
+/// A listener on a free port.
+pub(super) fn free_port() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port")
+}
+
 impl ScriptedBackend {
     /// A backend whose connections go so. A connection is closed when its script returns.
     pub(crate) fn start(script: impl Fn(&mut Wire) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::on(free_port(), script)
+    }
+
+    /// Likewise, where that listens.
+    pub(super) fn on(listener: TcpListener, script: impl Fn(&mut Wire) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::new(Arc::new(script)),

@@ -1,74 +1,8 @@
-//! Towards backends: whose turn it is, and who waits.
+//! Whose turn it is, and who waits.
 
-use crate::harness::{
-    Client, Config, Gate, ROW, Received, RecordingBackend, Reply, Request, affiliate, eventually,
-};
-use std::sync::{Arc, Condvar, Mutex};
-
-/// Answers that are held back until the test lets them go.
-#[derive(Clone, Default)]
-struct Valve(Arc<(Mutex<bool>, Condvar)>);
-
-impl Valve {
-    fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-
-    fn pass(&self) {
-        let (is_open, opened) = &*self.0;
-        drop(opened.wait_while(is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
-    }
-}
-
-/// Opens a valve at the end of a test, whatever that is.
-struct Opened<'a>(&'a Valve);
-
-impl Drop for Opened<'_> {
-    fn drop(&mut self) {
-        self.0.open();
-    }
-}
-
-/// A backend that answers `q=slow` only once the valve is open.
-fn slow(valve: &Valve) -> impl Fn(&Received, &mut Reply<'_>) + Send + Sync + 'static {
-    let valve = valve.clone();
-    move |request, reply| {
-        if request.query().contains("q=slow") {
-            valve.pass();
-        }
-        reply.json(ROW);
-    }
-}
-
-/// A config with these affiliates, who may all call the report.
-fn config(backend: &RecordingBackend, principals: &[&str]) -> Config {
-    principals.iter().fold(Config::empty(backend).with(crate::harness::LEADS), |config, id| {
-        config.with(&affiliate(id, "role = \"standard\"\nscope = [\"1001\"]"))
-    })
-}
-
-/// Sends a slow request and reads no answer yet.
-fn ask_slowly(gate: &Gate, principal: &str) -> Client {
-    let mut client = gate.client();
-    client.send(&Request::get("/leads?q=slow").of(principal).bytes());
-    client
-}
-
-/// Waits until so many requests are under way.
-#[track_caller]
-fn wait_for_in_flight(gate: &Gate, requests: usize) {
-    let expected = requests as f64;
-    eventually(&format!("{requests} requests are under way"), || {
-        let now = gate.metrics().get("requests_in_flight");
-        ((now - expected).abs() < 0.5).then_some(())
-    });
-}
-
-#[track_caller]
-fn status(client: &mut Client) -> u16 {
-    client.answer("GET").expect("an answer").status
-}
+use super::{Opened, Valve, ask_slowly, config, slow, status, wait_for_in_flight};
+use crate::harness::{Gate, ROW, RecordingBackend, eventually};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn one_principal_leaves_room_for_another() {
@@ -192,4 +126,26 @@ fn a_client_that_leaves_frees_its_place_in_the_queue() {
     valve.open();
     assert_eq!((status(&mut first), status(&mut last)), (200, 200));
     assert_eq!(backend.count(), 2, "the backend is not asked for those who have left");
+}
+
+#[test]
+fn a_reload_keeps_count() {
+    let valve = Valve::default();
+    let _opened = Opened(&valve);
+    let backend = RecordingBackend::start(slow(&valve));
+    let places = |places: usize, principals: &[&str]| {
+        let keys = format!("max_in_flight = {places}\nqueue_timeout = \"50ms\"");
+        config(&backend, principals).backend(&keys)
+    };
+    let gate = Gate::start(&places(1, &["acme"]));
+    let mut first = ask_slowly(&gate, "acme");
+    eventually("the place is taken", || (backend.count() == 1).then_some(()));
+    gate.reload(&places(1, &["acme", "other"]));
+    assert_eq!(gate.get("other", "/leads").code(), "overloaded", "the place is still taken");
+    gate.reload(&places(2, &["acme", "other"]));
+    assert_eq!(gate.get("other", "/leads").status, 200);
+    assert_eq!(gate.get("acme", "/leads").code(), "overloaded", "it has its share");
+    valve.open();
+    assert_eq!(status(&mut first), 200);
+    assert_eq!(gate.get("acme", "/leads").status, 200);
 }
