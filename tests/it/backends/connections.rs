@@ -124,3 +124,24 @@ fn a_client_that_leaves_within_an_answer_gives_the_place_back() {
     drop(client);
     assert_eq!(gate.get("acme", "/leads").status, 200);
 }
+
+#[test]
+fn few_connections_serve_many_clients_of_many_workers() {
+    let backends = [RecordingBackend::json(ROW), RecordingBackend::json(ROW)];
+    let urls = backends.each_ref().map(|backend| format!("\"http://{}\"", backend.address())).join(", ");
+    let keys = format!("urls = [{urls}]\nmax_connections = 3\nqueue_timeout = \"20s\"");
+    let principals = ["a", "b", "c", "d"];
+    let gate = Gate::start(&config(&backends[0], &principals).server("workers = 4").backend(&keys));
+    std::thread::scope(|scope| {
+        for who in principals.iter().cycle().take(12) {
+            scope.spawn(|| {
+                let mut client = gate.client();
+                for _ in 0..25 {
+                    let answer = client.call(&Request::get("/leads").of(who));
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                }
+            });
+        }
+    });
+    assert_eq!(backends.iter().map(RecordingBackend::count).sum::<usize>(), 300);
+}

@@ -1,8 +1,7 @@
 //! Whose turn it is, and who waits.
 
 use super::{Opened, Valve, ask_slowly, config, slow, status, wait_for_in_flight};
-use crate::harness::{Gate, ROW, RecordingBackend, eventually};
-use std::sync::{Arc, Mutex};
+use crate::harness::{Gate, ROW, Received, RecordingBackend, Request, eventually};
 
 #[test]
 fn one_principal_leaves_room_for_another() {
@@ -69,40 +68,40 @@ fn the_queue_has_an_end() {
 
 #[test]
 fn the_place_goes_to_whoever_has_the_fewest() {
-    // Each answer waits for a valve of its own.
-    let valves: Arc<Mutex<Vec<Valve>>> = Arc::default();
-    let made = Arc::clone(&valves);
+    // Each request has a valve of its own.
+    let valves: [Valve; 6] = Default::default();
+    let _opened = valves.each_ref().map(Opened);
+    let held = valves.clone();
+    let number = |request: &Received| {
+        request.query().split("q=").nth(1).unwrap().split('&').next().unwrap().parse::<usize>().unwrap()
+    };
     let backend = RecordingBackend::start(move |request, reply| {
-        let valve = Valve::default();
-        made.lock().unwrap().push(valve.clone());
-        if request.query().contains("q=slow") {
-            valve.pass();
-        }
+        held[number(request)].pass();
         reply.json(ROW);
     });
-    let gate =
-        Gate::start(&config(&backend, &["one", "two"]).backend("max_in_flight = 8\nqueue_timeout = \"20s\""));
-    let mut clients = Vec::new();
-    let mut ask = |principal: &str| {
-        clients.push(ask_slowly(&gate, principal));
-        wait_for_in_flight(&gate, clients.len());
-    };
+    let keys = "max_in_flight = 8\nqueue_timeout = \"20s\"";
+    let gate = Gate::start(&config(&backend, &["one", "two"]).backend(keys));
     // Both have their share of two; of those who wait, `one` came first.
-    for principal in ["one", "one", "two", "two", "one", "two"] {
-        ask(principal);
+    let mut clients: Vec<_> = ["one", "one", "two", "two", "one", "two"]
+        .into_iter()
+        .enumerate()
+        .map(|(number, who)| {
+            let mut client = gate.client();
+            client.send(&Request::get(&format!("/leads?q={number}")).of(who).bytes());
+            wait_for_in_flight(&gate, number + 1);
+            client
+        })
+        .collect();
+    eventually("both have their share", || (backend.count() == 4).then_some(()));
+    for (answered, next) in [(2, 5), (0, 4)] {
+        let before = backend.count();
+        valves[answered].open();
+        assert_eq!(status(&mut clients[answered]), 200);
+        eventually("the next is asked", || (backend.count() == before + 1).then_some(()));
+        assert_eq!(number(&backend.last()), next, "when {answered} was answered");
     }
-    assert_eq!(backend.count(), 4);
-    eventually("four are answered", || (valves.lock().unwrap().len() == 4).then_some(()));
-    valves.lock().unwrap()[2].open();
-    eventually("the next is asked", || (backend.count() == 5).then_some(()));
-    assert_eq!(status(&mut clients[2]), 200);
-    for valve in [0, 1, 3, 4] {
-        valves.lock().unwrap()[valve].open();
-    }
-    eventually("the last is asked", || (backend.count() == 6).then_some(()));
-    eventually("the last is held", || (valves.lock().unwrap().len() == 6).then_some(()));
-    valves.lock().unwrap()[5].open();
-    for at in [0, 1, 3, 4, 5] {
+    for at in [1, 3, 4, 5] {
+        valves[at].open();
         assert_eq!(status(&mut clients[at]), 200, "{at}");
     }
 }
