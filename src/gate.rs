@@ -2,9 +2,7 @@
 
 use crate::config::Rejected;
 use crate::reload::{Outcome, Reloader, Trigger, Watch};
-use crate::serve::{
-    Body, Connection, Drain, Findings, LineLog, Shard, handle, look_after, random_seal_key,
-};
+use crate::serve::{Body, Connection, Drain, Findings, LineLog, Shard, handle, look_after, random_seal_key};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::error::Error;

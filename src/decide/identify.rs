@@ -71,14 +71,24 @@ fn lines(head: &Head<'_>, name: &HeaderName) -> Result<Option<String>, Denial> {
 
 /// The hops of a plain list, at most one more than are allowed; `None` for one that cannot be read.
 fn list(text: &str) -> Vec<Option<IpAddr>> {
-    text.split(',').take(MAX_HOPS + 1).map(|entry| address(entry.trim_matches([' ', '\t']))).collect()
+    text.split(',')
+        .take(MAX_HOPS + 1)
+        .map(|entry| address(entry.trim_matches([' ', '\t']), is_port))
+        .collect()
+}
+
+fn is_port(text: &str) -> bool {
+    matches!(text.len(), 1..=5) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A port, or the name that hides one (RFC 7239 section 6.2).
+fn is_node_port(text: &str) -> bool {
+    let named = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    is_port(text) || text.strip_prefix('_').is_some_and(|name| !name.is_empty() && name.bytes().all(named))
 }
 
 /// An address, with or without a port; IPv6 with a port in brackets.
-fn address(text: &str) -> Option<IpAddr> {
-    let is_port = |port: &str| {
-        !port.is_empty() && port.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
+fn address(text: &str, is_port: fn(&str) -> bool) -> Option<IpAddr> {
     let ip = if let Some(rest) = text.strip_prefix('[') {
         let (inside, port) = rest.split_once(']')?;
         let port_ok = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
@@ -122,7 +132,7 @@ fn element(text: &str) -> Option<(Option<IpAddr>, Option<&str>)> {
                 return None;
             }
             seen = true;
-            hop = address(&value);
+            hop = address(&value, is_node_port);
         }
         let after = after.trim_start_matches([' ', '\t']);
         match after.split_at_checked(1) {
@@ -192,7 +202,7 @@ mod tests {
         let sixteen = "1.1.1.1,".repeat(15) + "192.0.2.1";
         let seventeen = "1.1.1.1,".repeat(16) + "192.0.2.1";
         #[rustfmt::skip]
-        let cases: [(&str, &str, &[&str], &str); 25] = [
+        let cases: [(&str, &str, &[&str], &str); 26] = [
             ("peers that are not trusted speak for themselves", "203.0.113.9", &["192.0.2.1"], "203.0.113.9"),
             ("no header: the peer", "10.0.0.1", &[], "10.0.0.1"),
             ("mapped peers are canonical", "::ffff:10.0.0.1", &["192.0.2.1"], "192.0.2.1"),
@@ -215,6 +225,7 @@ mod tests {
             ("an empty header", "10.0.0.1", &[""], "forwarded_invalid"),
             ("a zone", "10.0.0.1", &["fe80::1%1"], "forwarded_invalid"),
             ("a bare port", "10.0.0.1", &["192.0.2.1:"], "forwarded_invalid"),
+            ("a port in words", "10.0.0.1", &["192.0.2.1:_x10.0.0.1"], "forwarded_invalid"),
             ("not ASCII", "10.0.0.1", &["ä, 192.0.2.1"], "forwarded_invalid"),
             ("sixteen hops", "10.0.0.1", &[&sixteen], "192.0.2.1"),
             ("seventeen hops", "10.0.0.1", &[&seventeen], "forwarded_invalid"),
@@ -230,13 +241,15 @@ mod tests {
         let sixteen = "for=1.1.1.1,".repeat(15) + "for=192.0.2.1";
         let seventeen = "for=1.1.1.1,".repeat(16) + "for=192.0.2.1";
         #[rustfmt::skip]
-        let cases: [(&[&str], &str); 23] = [
+        let cases: [(&[&str], &str); 25] = [
             (&["for=192.0.2.1"], "192.0.2.1"),
             (&["For=192.0.2.1;proto=http;by=203.0.113.43"], "192.0.2.1"),
             (&["for=\"[2001:db8::1]:4711\""], "2001:db8::1"),
             (&["for=\"[2001:db8::1]\""], "2001:db8::1"),
             (&["for=[2001:db8::1]:4711"], "2001:db8::1"),
             (&["for=\"192.0.2.1:_port\""], "192.0.2.1"),
+            (&["for=\"192.0.2.1:port\""], "forwarded_invalid"),
+            (&["for=\"192.0.2.1:_\""], "forwarded_invalid"),
             (&["for=\"192.0.2\\.1\""], "192.0.2.1"),
             (&["for=1.2.3.4, for=192.0.2.1 ; proto=https , for=10.0.0.2"], "192.0.2.1"),
             (&["for=192.0.2.1", "for=10.0.0.2"], "192.0.2.1"),

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: choices out of bytes, the views, and what holds for every answer.
+//! What the targets of the filter share: the view, and what holds for every answer.
 //!
 //! An input is a few choices (form, output, kind of body, where it is cut) and then either
 //! a body as it is or the choices by which a body is built, whose hidden cells and names all
@@ -6,9 +6,11 @@
 
 #![allow(dead_code, reason = "no target uses all of it")]
 
+mod choices;
 #[path = "../../it/harness/cutter.rs"]
 mod cutter;
 
+pub(crate) use choices::Choices;
 pub(crate) use cutter::Cutter;
 
 use quick_xml::Reader;
@@ -24,44 +26,6 @@ pub(crate) const VIEW: [(&str, &str); 3] = [("a", "a"), ("b", "B"), ("c", "s.c")
 
 /// Bodies up to this length also come byte by byte.
 const BYTE_BY_BYTE: usize = 2048;
-
-/// What a fuzzer chooses: bytes, and zeros behind them.
-pub(crate) struct Choices<'i>(&'i [u8]);
-
-impl<'i> Choices<'i> {
-    pub(crate) fn new(input: &'i [u8]) -> Self {
-        Self(input)
-    }
-
-    fn byte(&mut self) -> u8 {
-        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
-        self.0 = rest;
-        *first
-    }
-
-    /// A number below `end`, which is at most 256.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::from(self.byte()) % end
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
-    /// True once in `times`; false at the end of the input.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == times - 1
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All that is left, as it is.
-    pub(crate) fn rest(&mut self) -> &'i [u8] {
-        std::mem::take(&mut self.0)
-    }
-}
 
 /// Cuts a body whole and in pieces, and checks what left; the output of a success.
 pub(crate) fn check(

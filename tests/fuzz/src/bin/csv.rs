@@ -2,11 +2,12 @@
 
 #![no_main]
 
-mod shared;
+#[path = "../answers.rs"]
+mod answers;
 
+use answers::{Choices, Cutter, HIDDEN, VIEW, check, is_csv};
 use libfuzzer_sys::fuzz_target;
 use reportgate::domain::dialect::{CsvDialect, OnForeignRow, OutputFormat, ResponseDialect, ResponseFormat};
-use shared::{Choices, Cutter, HIDDEN, VIEW, check, is_csv};
 
 /// In which formats answers leave.
 const OUTPUTS: [OutputFormat; 3] = [OutputFormat::Csv, OutputFormat::Json, OutputFormat::Ndjson];

@@ -2,14 +2,15 @@
 
 #![no_main]
 
-mod shared;
+#[path = "../answers.rs"]
+mod answers;
 
+use answers::{Choices, Cutter, HIDDEN, VIEW, are_json, check, is_json, without_mark};
 use libfuzzer_sys::fuzz_target;
 use reportgate::domain::dialect::{
     Documents, JsonDialect, OnForeignRow, OutputFormat, ResponseDialect, ResponseFormat, RowForm, Shape,
 };
 use reportgate::domain::pointer::Pointer;
-use shared::{Choices, Cutter, HIDDEN, VIEW, are_json, check, is_json, without_mark};
 
 /// How the rows of an answer stand in it.
 #[derive(Clone, Copy, PartialEq)]

@@ -2,12 +2,13 @@
 
 #![no_main]
 
-mod shared;
+#[path = "../answers.rs"]
+mod answers;
 
+use answers::{Choices, Cutter, HIDDEN, VIEW, check, is_xml};
 use libfuzzer_sys::fuzz_target;
 use reportgate::domain::dialect::{OnForeignRow, OutputFormat, ResponseDialect, ResponseFormat, XmlDialect};
 use reportgate::domain::pointer::Pointer;
-use shared::{Choices, Cutter, HIDDEN, VIEW, check, is_xml};
 
 /// In which formats answers leave.
 const OUTPUTS: [OutputFormat; 4] =
