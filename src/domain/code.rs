@@ -56,6 +56,10 @@ codes! {
     PrincipalDisabled "principal_disabled" 401 "The holder of this API token is disabled";
     /// The client address is not in the holder's whitelist.
     IpNotAllowed "ip_not_allowed" 403 "This source address is not allowed";
+    /// The holder, or the token, has sent too many requests.
+    RateLimited "rate_limited" 429 "Too many requests";
+    /// Too many tokens were tried from the client address.
+    LockedOut "locked_out" 429 "Too many tokens were tried from this address";
     /// No report at this path.
     ReportNotFound "report_not_found" 404 "There is no report at this path";
     /// The report does not answer this method.

@@ -5,9 +5,10 @@
 
 use super::ask::{Asks, Seen, WrittenRequest, ask_seeing};
 use super::shown::{ShownRequest, without_token};
-use crate::decide::{Denial, Extra, Permit};
+use crate::decide::{Denial, Extra, Holder, Permit};
 use crate::domain::code::Code;
 use crate::domain::dialect::ScopeRule;
+use crate::domain::rate::RateLimit;
 use crate::domain::time::{Expiry, Timestamp};
 use crate::policy::{Policy, Principal, Report, ScopeGrant};
 use crate::rewrite::BackendRequest;
@@ -51,7 +52,7 @@ pub struct Step {
     pub detail: String,
 }
 
-/// Explains a written request. Rate and lockout are not looked at; backend credentials and the token are never told.
+/// Explains a written request. What was sent before, and so rate and lockout, is not looked at; backend credentials and the token are never told.
 #[must_use]
 pub fn explain(policy: &Policy, request: &WrittenRequest<'_>, now: Timestamp) -> Explanation {
     let mut seen = Seen::default();
@@ -90,6 +91,7 @@ enum Check {
     Disabled,
     Expired,
     Whitelist,
+    Rate,
     Path,
     Report,
     Method,
@@ -105,9 +107,9 @@ enum Check {
 
 impl Check {
     #[rustfmt::skip]
-    const ALL: [Self; 17] = [
-        Self::Framing, Self::ClientAddress, Self::Token, Self::Disabled, Self::Expired, Self::Whitelist, Self::Path,
-        Self::Report, Self::Method, Self::Permission, Self::OutputFormat, Self::ContentType, Self::Body,
+    const ALL: [Self; 18] = [
+        Self::Framing, Self::ClientAddress, Self::Token, Self::Disabled, Self::Expired, Self::Whitelist, Self::Rate,
+        Self::Path, Self::Report, Self::Method, Self::Permission, Self::OutputFormat, Self::ContentType, Self::Body,
         Self::Parameters, Self::Scope, Self::Columns, Self::Rewrite,
     ];
 
@@ -119,6 +121,7 @@ impl Check {
             Self::Disabled => "disabled",
             Self::Expired => "expired",
             Self::Whitelist => "whitelist",
+            Self::Rate => "rate",
             Self::Path => "path",
             Self::Report => "report",
             Self::Method => "method",
@@ -140,10 +143,11 @@ impl Check {
                 Self::Framing
             }
             Code::ForwardedInvalid => Self::ClientAddress,
-            Code::TokenMissing | Code::TokenMalformed | Code::TokenUnknown => Self::Token,
+            Code::TokenMissing | Code::TokenMalformed | Code::TokenUnknown | Code::LockedOut => Self::Token,
             Code::PrincipalDisabled => Self::Disabled,
             Code::TokenExpired => Self::Expired,
             Code::IpNotAllowed => Self::Whitelist,
+            Code::RateLimited => Self::Rate,
             Code::PathInvalid => Self::Path,
             Code::ReportNotFound => Self::Report,
             Code::MethodNotAllowed => Self::Method,
@@ -213,6 +217,7 @@ impl Told<'_, '_> {
             | Check::Disabled
             | Check::Expired
             | Check::Whitelist
+            | Check::Rate
             | Check::Path
             | Check::Report
             | Check::Method
@@ -262,6 +267,7 @@ impl Told<'_, '_> {
                     format!("{client} is on that of {}", self.holder_id())
                 }
             },
+            Check::Rate => self.seen.holder.as_ref().map_or_else(String::new, rate),
             Check::Path => format!("{} has no other spelling", self.path()),
             Check::Report | Check::Method | Check::Permission => self.asked(check),
             Check::OutputFormat | Check::ContentType | Check::Body => self.form(check),
@@ -361,6 +367,16 @@ fn may_be_filter(report: &Report, denial: &Denial) -> bool {
         Extra::List(refused) => *extra == "columns" && refused.iter().any(|name| names.contains(name)),
         Extra::Text(_) => false,
     })
+}
+
+/// The rates that the holder's requests count against.
+fn rate(holder: &Holder<'_>) -> String {
+    let of = |limit: Option<RateLimit>, whose: String| limit.map(|limit| format!("{limit} for {whose}"));
+    let token = holder.token().and_then(|token| of(token.rate_limit(), format!("token {}", token.id)));
+    let principal = holder.principal();
+    let rates: Vec<_> =
+        token.into_iter().chain(of(principal.rights.rate_limit, principal.id.to_string())).collect();
+    if rates.is_empty() { "no limit".to_owned() } else { format!("{}; not counted here", rates.join(", ")) }
 }
 
 fn scope(principal: &Principal, report: &Report) -> String {

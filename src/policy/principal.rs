@@ -184,6 +184,12 @@ impl TokenRecord {
         let own = self.limits.as_ref().and_then(|limits| view_of(limits.views.as_ref()?, report));
         own.or_else(|| holder.view(report))
     }
+
+    /// Its own rate, besides that of its holder.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        self.limits.as_ref().and_then(|limits| limits.rate_limit)
+    }
 }
 
 /// All tokens, found by digest in one probe.

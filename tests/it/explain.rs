@@ -237,7 +237,7 @@ fn a_thousand_requests_are_explained_as_they_are_answered() {
                 );
                 let shown = json!([shown.method, shown.url, shown.headers, shown.body]);
                 assert_eq!(shown, received(&backend), "{asked:?}");
-                assert_eq!((explained.decision, allowed.len()), (Decision::Allow, 17));
+                assert_eq!((explained.decision, allowed.len()), (Decision::Allow, 18));
             }
             None => {
                 assert_eq!(
