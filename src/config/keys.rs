@@ -170,8 +170,21 @@ pub(super) static SERVER: TableSpec = TableSpec {
             "The key that seals paging cursors, at least 32 bytes; default: random at every start",
         ),
         key("limits", Table(&LIMITS), "Limits towards clients"),
-        later("lockout", Any, "Locks out addresses that try tokens"),
+        key(
+            "lockout",
+            Either(&[Table(&LOCKOUT), Choice(&["off"])]),
+            "When addresses that try tokens are locked out; \"off\": never",
+        ),
         key("self_service", Text, "The path of the holders' own endpoints; \"\": there are none"),
+    ],
+};
+
+pub(super) static LOCKOUT: TableSpec = TableSpec {
+    name: "[server] lockout",
+    keys: &[
+        key("failures", Integer, "Requests with a token that nobody holds, of one address"),
+        key("within", Duration, "In how short a time"),
+        key("for", Duration, "How long the address is locked out then"),
     ],
 };
 
@@ -230,7 +243,11 @@ pub(super) static LOG: TableSpec = TableSpec {
 pub(super) static DEFAULTS: TableSpec = TableSpec {
     name: "[defaults]",
     keys: &[
-        later("rate_limit", Text, "Requests per principal"),
+        key(
+            "rate_limit",
+            Text,
+            "Requests of each principal: NUMBER/s, /min, /h or /d, burst NUMBER behind it; \"off\"; default 300/min",
+        ),
         key("token_ttl", Duration, "The life of a new token that is not told otherwise; default 90d"),
         key("max_token_ttl", Duration, "The longest life a command gives a token"),
     ],
@@ -577,7 +594,11 @@ pub(super) static ROLE: TableSpec = TableSpec {
         key("extends", Name, "The role whose permissions and columns it adds to"),
         key("permissions", NAMES, "Rights"),
         key("columns", ROLE_VIEWS, "Columns of each report; \"all\" = the whole catalogue"),
-        later("rate_limit", Text, "Requests of each principal"),
+        key(
+            "rate_limit",
+            Text,
+            "Requests of each principal; default: that of the role it extends, or the default",
+        ),
     ],
 };
 
@@ -593,7 +614,7 @@ pub(super) static AFFILIATE: TableSpec = TableSpec {
         key("columns", ROLE_VIEWS, "The customised columns of each report, in order; default: the role's"),
         key("disabled", Boolean, "Refuse its tokens"),
         key("credentials", Map(&Table(&CREDENTIAL)), "Its own credential at a backend"),
-        later("rate_limit", Text, "Requests of all its tokens"),
+        key("rate_limit", Text, "Requests of all its tokens; default: its role's"),
         key("tokens", List(&Table(&TOKEN)), "API tokens, last in the table, as [[affiliates.ID.tokens]]"),
     ],
 };
@@ -613,7 +634,7 @@ pub(super) static EMPLOYEE: TableSpec = TableSpec {
         key("columns", ROLE_VIEWS, "The customised columns of each report, in order; default: the role's"),
         key("disabled", Boolean, "Refuse its tokens"),
         key("credentials", Map(&Table(&CREDENTIAL)), "Its own credential at a backend"),
-        later("rate_limit", Text, "Requests of all its tokens"),
+        key("rate_limit", Text, "Requests of all its tokens; default: its role's"),
         key("tokens", List(&Table(&TOKEN)), "API tokens, last in the table, as [[employees.ID.tokens]]"),
     ],
 };
@@ -624,7 +645,7 @@ pub(super) static TOKEN: TableSpec = TableSpec {
         key("id", Name, "The public handle, safe in logs"),
         key("columns", VIEWS, "Only these columns of a report, for this token"),
         key("allowed_ips", ADDRESSES, "Only from these addresses, for this token"),
-        later("rate_limit", Text, "Requests of this token"),
+        key("rate_limit", Text, "Requests of this token, among those of its holder"),
         key("hash", Text, "sha256: and the SHA-256 of the token in hexadecimal"),
         key("created", DateTime, "When it was made"),
         key("expires", Either(&[DateTime, Choice(&["never"])]), "When it stops working"),

@@ -187,11 +187,9 @@ fn what_comes_later_is_refused_not_ignored() {
     let cases = [
         ("[server]\n",         "[server]\ntls = { cert = \"c\", key = \"k\" }\n"),
         ("[server]\n",         "[server]\nproxy_protocol = \"required\"\n"),
-        ("[server]\n",         "[server]\nlockout = { failures = 20, within = \"1m\", for = \"5m\" }\n"),
         ("[admin]\n",          "[cache]\nmax_bytes = \"1MiB\"\n[admin]\n"),
         ("[backends.legacy]\n", "[backends.legacy]\nca = \"ca.pem\"\n"),
         ("[roles.standard]",   "[reports.leads.cache]\nttl = \"30s\"\n[roles.standard]"),
-        ("role = \"standard\"", "role = \"standard\"\nrate_limit = \"5/min\""),
     ];
     for (from, to) in cases {
         assert!(good.contains(from));

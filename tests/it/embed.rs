@@ -12,7 +12,8 @@ fn gate(backend: &RecordingBackend, scope: &str) -> (Gate, tempfile::TempDir) {
     let folder = new_folder();
     let path = folder.path().join("reportgate.toml");
     let acme = affiliate("acme", &format!("role = \"standard\"\nscope = [\"{scope}\"]"));
-    std::fs::write(&path, Config::empty(backend).with(LEADS).with(&acme).text()).unwrap();
+    std::fs::write(&path, Config::empty(backend).server("lockout = \"off\"").with(LEADS).with(&acme).text())
+        .unwrap();
     (Gate::new(&path).expect("a good config"), folder)
 }
 

@@ -81,6 +81,7 @@ fn config(backend: &RecordingBackend) -> Config {
     let holder =
         |id: &str, keys: &str| affiliate(id, &format!("{keys}\nscope = [\"1003\"]\n{ANYWHERE}{GRANTS}"));
     Config::empty(backend)
+        .server("lockout = \"off\"")
         .server(
             "trusted_proxies = [\"127.0.0.1\"]\ntoken_in = [\"bearer\", \"header:x-api-key\", \"query:key\"]",
         )

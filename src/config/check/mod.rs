@@ -93,9 +93,17 @@ pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> P
     warn_of_short_grace(&mut checker, &raw);
     reports::check_names(&mut checker, &raw, &backend_names);
     let reports = reports::build(&mut checker, std::mem::take(&mut raw.reports), &backend_names);
-    let roles = roles::build(&mut checker, &raw.roles, &reports);
+    let roles = roles::build(&mut checker, &raw.roles, &reports, raw.settings.rate_limit);
     let principals = std::mem::take(&mut raw.principals);
-    let built = principals::build(&mut checker, principals, &reports, &roles, &backends, &backend_names);
+    let built = principals::build(
+        &mut checker,
+        principals,
+        &reports,
+        &roles,
+        &backends,
+        &backend_names,
+        raw.settings.rate_limit,
+    );
     let tokens = tokens::build(&mut checker, raw.tokens, &built, &reports, now);
     if !checker.incomplete {
         let file = Mark::new(0, &(0..0));

@@ -3,9 +3,10 @@
 use super::roles::{self, Roles};
 use super::{Checker, Reports, hash_of, twice};
 use crate::config::problem::{Mark, Marked};
-use crate::config::tables::{IdRule, Own, RawPrincipal, RawPrincipals, RawView, merged_credential};
+use crate::config::tables::{IdRule, Own, Rate, RawPrincipal, RawPrincipals, RawView, merged_credential};
 use crate::domain::column::{ColumnIndex, View};
 use crate::domain::dialect::ScopeRule;
+use crate::domain::rate::RateLimit;
 use crate::policy::{
     Backend, BackendIndex, Credential, PermissionIndex, Principal, Report, ReportIndex, Rights, ScopeGrant,
     Views,
@@ -28,13 +29,15 @@ pub(super) fn build(
     roles: &Roles,
     backends: &[Arc<Backend>],
     backend_names: &HashMap<Box<str>, (usize, Mark)>,
+    default_rate: Option<RateLimit>,
 ) -> Built {
     let RawPrincipals { mut list, rest, .. } = raw;
     refuse_twice(checker, &list, &rest);
     let mut sound = Vec::with_capacity(list.len());
     // Those with the same of their own share it.
     let mut shared: HashSet<Arc<Rights>> = HashSet::new();
-    let (no_rights, no_own) = (Arc::default(), Own::default());
+    let no_rights = Arc::new(Rights { rate_limit: default_rate, ..Rights::default() });
+    let no_own = Own::default();
     for (principal, raw) in list.iter_mut().zip(rest) {
         let own = raw.own.as_deref().unwrap_or(&no_own);
         let role = raw.role.as_ref().and_then(|name| {
@@ -55,7 +58,7 @@ pub(super) fn build(
             let beyond = format!("role `{}` does not grant", name.value);
             refuse_beyond(checker, &own.views, &own_views, &role_rights.views, reports, &beyond);
         }
-        principal.rights = rights(&mut shared, role_rights, own_permissions, own_views);
+        principal.rights = rights(&mut shared, role_rights, own.rate, own_permissions, own_views);
         if is_sound {
             roles::check_columns(checker, &own.permissions, &principal.rights.views, reports);
         }
@@ -80,14 +83,19 @@ fn refuse_twice(checker: &mut Checker<'_>, list: &[Principal], rest: &[RawPrinci
     }
 }
 
-/// The role's rights with its own: permissions are added, views stand in the place of the role's.
+/// The role's rights with its own: permissions are added, views and rate stand in the place of the role's.
 fn rights(
     shared: &mut HashSet<Arc<Rights>>,
     role: &Arc<Rights>,
+    rate: Option<Rate>,
     permissions: Vec<PermissionIndex>,
     views: Vec<(ReportIndex, View)>,
 ) -> Arc<Rights> {
-    if views.is_empty() && permissions.iter().all(|index| role.permissions.binary_search(index).is_ok()) {
+    let rate_limit = rate.map_or(role.rate_limit, Rate::limit);
+    if views.is_empty()
+        && rate_limit == role.rate_limit
+        && permissions.iter().all(|index| role.permissions.binary_search(index).is_ok())
+    {
         return Arc::clone(role);
     }
     let permissions: BTreeSet<_> = role.permissions.iter().copied().chain(permissions).collect();
@@ -95,7 +103,7 @@ fn rights(
     let rights = Rights {
         permissions: permissions.into_iter().collect(),
         views: views.into_iter().collect(),
-        rate_limit: None,
+        rate_limit,
     };
     if let Some(same) = shared.get(&rights) {
         return Arc::clone(same);

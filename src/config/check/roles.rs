@@ -3,9 +3,10 @@
 use super::{Checker, Reports};
 use crate::config::near;
 use crate::config::problem::{Mark, Marked};
-use crate::config::tables::{RawRole, RawView};
+use crate::config::tables::{Rate, RawRole, RawView};
 use crate::domain::column::{ColumnIndex, View};
 use crate::domain::names::PermissionName;
+use crate::domain::rate::RateLimit;
 use crate::policy::{PermissionIndex, ReportIndex, Rights, Views};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Role {
     pub(super) rights: Arc<Rights>,
+    /// What it, or what it extends, says of the rate.
+    rate: Option<Rate>,
     /// Nothing of it, or of what it extends, was reported: what it lacks, it was not meant to have.
     pub(super) sound: bool,
 }
@@ -31,8 +34,13 @@ impl Roles {
     }
 }
 
-/// Resolves every role.
-pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Reports) -> Roles {
+/// Resolves every role; `default_rate` is the rate where none of a chain says one.
+pub(super) fn build(
+    checker: &mut Checker<'_>,
+    raw: &[RawRole],
+    reports: &Reports,
+    default_rate: Option<RateLimit>,
+) -> Roles {
     let mut by_name: HashMap<Box<str>, (usize, Mark)> = HashMap::new();
     for (at, role) in raw.iter().enumerate() {
         let name = role.name.value.as_str().into();
@@ -66,7 +74,7 @@ pub(super) fn build(checker: &mut Checker<'_>, raw: &[RawRole], reports: &Report
         let mut sound = checker.errors() == errors;
         let mut parent = next.and_then(|at| built.get(at)?.clone());
         for (at, role) in chain.into_iter().rev() {
-            let role = extend(checker, role, parent.as_ref(), reports, sound);
+            let role = extend(checker, role, parent.as_ref(), reports, default_rate, sound);
             sound = role.sound;
             parent = Some(role.clone());
             if let Some(slot) = built.get_mut(at) {
@@ -83,6 +91,7 @@ fn extend(
     raw: &RawRole,
     parent: Option<&Role>,
     reports: &Reports,
+    default_rate: Option<RateLimit>,
     chain_is_sound: bool,
 ) -> Role {
     let own = permissions(checker, &raw.permissions, reports);
@@ -103,8 +112,10 @@ fn extend(
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
     let inherits_sound = chain_is_sound && parent.is_none_or(|parent| parent.sound);
     let sound = inherits_sound && raw.sound && checker.errors() == errors;
-    let rights = Rights { permissions: all.into_iter().collect(), views: views.into(), rate_limit: None };
-    let role = Role { rights: Arc::new(rights), sound };
+    let rate = raw.rate.or(parent.and_then(|parent| parent.rate));
+    let rate_limit = rate.map_or(default_rate, Rate::limit);
+    let rights = Rights { permissions: all.into_iter().collect(), views: views.into(), rate_limit };
+    let role = Role { rights: Arc::new(rights), rate, sound };
     if role.sound {
         check_columns(checker, &raw.permissions, &role.rights.views, reports);
     }

@@ -10,6 +10,7 @@ mod claims;
 mod parameter;
 mod places;
 mod principal;
+mod rate;
 mod report;
 mod request;
 mod response;
@@ -17,6 +18,7 @@ mod settings;
 
 pub(super) use backend::merged as merged_credential;
 pub(super) use principal::{Own, RawPrincipal, RawPrincipals, RawRole, RawTokens, RawView};
+pub(super) use rate::Rate;
 pub(super) use report::RawReport;
 pub(super) use request::IdRule;
 pub(super) use settings::RawSettings;
@@ -125,7 +127,7 @@ fn name<T, E: std::fmt::Display>(
 }
 
 /// Header fields that frame a message or that the gate itself sets.
-const RESERVED_HEADERS: [&str; 27] = [
+const RESERVED_HEADERS: [&str; 29] = [
     "accept",
     "accept-encoding",
     "connection",
@@ -141,6 +143,8 @@ const RESERVED_HEADERS: [&str; 27] = [
     "proxy-authorization",
     "proxy-connection",
     "range",
+    "ratelimit",
+    "ratelimit-policy",
     "te",
     "trailer",
     "transfer-encoding",

@@ -4,6 +4,7 @@
 //! limits a principal is read before anything that opens it.
 
 use super::backend::credential;
+use super::rate::{self, Rate};
 use super::{Fields, Item, Reader, address, keys, name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::secret::quoted;
@@ -33,6 +34,8 @@ pub(in crate::config) struct RawRole {
     pub(in crate::config) extends: Option<Marked<SmolStr>>,
     pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
     pub(in crate::config) views: Vec<RawView>,
+    /// `None`: that of the role it extends, or the default.
+    pub(in crate::config) rate: Option<Rate>,
     /// `extends` and `columns` were read without a problem.
     pub(in crate::config) sound: bool,
 }
@@ -70,6 +73,7 @@ pub(in crate::config) struct RawPrincipal {
 pub(in crate::config) struct Own {
     pub(in crate::config) permissions: Vec<Marked<PermissionName>>,
     pub(in crate::config) views: Vec<RawView>,
+    pub(in crate::config) rate: Option<Rate>,
     pub(in crate::config) credentials: Vec<OwnCredential>,
 }
 
@@ -122,7 +126,8 @@ pub(super) fn read_role(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_
         (extends, fields.read("columns", |item| views(reader, item)).unwrap_or_default())
     });
     let sound = sound && !fields.has_unknown();
-    Some(RawRole { name: Marked { value, mark: at.mark }, extends, permissions, views, sound })
+    let rate = fields.read("rate_limit", |item| rate::rate(reader, item));
+    Some(RawRole { name: Marked { value, mark: at.mark }, extends, permissions, views, rate, sound })
 }
 
 /// Reads a principal and its tokens.
@@ -144,7 +149,8 @@ pub(super) fn read(
         (role, views, fields.read("credentials", |item| credentials(reader, item)).unwrap_or_default())
     });
     let permissions = fields.read("permissions", |item| permissions(reader, item)).unwrap_or_default();
-    let has_own = !(permissions.is_empty() && views.is_empty() && credentials.is_empty());
+    let rate = fields.read("rate_limit", |item| rate::rate(reader, item));
+    let has_own = rate.is_some() || !(permissions.is_empty() && views.is_empty() && credentials.is_empty());
     let kinds = [("affiliate", PrincipalKind::Affiliate), ("ib", PrincipalKind::Ib)];
     let own_kind = if affiliate { fields.read("kind", |item| reader.choice(item, &kinds)) } else { None };
     let (scope, id_marks) = match fields.get("scope") {
@@ -167,7 +173,7 @@ pub(super) fn read(
         mark: at.mark,
         id_marks,
         role,
-        own: has_own.then(|| Box::new(Own { permissions, views, credentials })),
+        own: has_own.then(|| Box::new(Own { permissions, views, rate, credentials })),
         has_tokens: tokens_item.is_some_and(|item| read_tokens(reader, item, index, tokens)),
         sound: sound && !fields.has_unknown(),
         without_scope: fields.get("scope").is_none(),
@@ -268,6 +274,7 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     let _ = fields.read("note", |item| reader.text(item));
     let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item));
     let own_views = fields.read("columns", |item| views(reader, item));
+    let rate_limit = fields.read("rate_limit", |item| rate::of_token(reader, item));
     refuse_late_limits(reader, item);
     let (Some(id), Some(digest), Some(expires)) = (id, digest, expires) else { return };
     let (Some(id_item), Some(hash_item)) = (id_item, hash_item) else { return };
@@ -276,8 +283,8 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
     }
     let (id_mark, hash_mark) = (reader.at(id_item), reader.at(hash_item));
     tokens.places.push(TokenPlace { file: reader.file, id: id_mark.start, hash: hash_mark.start });
-    let limits =
-        allowed_ips.map(|own| Box::new(TokenLimits { allowed_ips: Some(own), ..TokenLimits::default() }));
+    let limits = (allowed_ips.is_some() || rate_limit.is_some())
+        .then(|| Box::new(TokenLimits { allowed_ips, rate_limit, views: None }));
     tokens.records.push(TokenRecord { id, digest, principal, expires, limits });
 }
 
@@ -285,7 +292,7 @@ fn read_token(reader: &mut Reader<'_>, item: Item<'_>, principal: PrincipalIndex
 fn refuse_late_limits(reader: &mut Reader<'_>, item: Item<'_>) {
     let Some(table) = item.get_ref().as_table() else { return };
     let start = |key: &str| table.get_key_value(key).map(|(key, _)| key.span().start);
-    for key in ["columns", "allowed_ips"] {
+    for key in ["columns", "allowed_ips", "rate_limit"] {
         let Some((name, value)) = table.get_key_value(key) else { continue };
         let last = value.get_ref().as_table().and_then(last_key).unwrap_or_else(|| name.span());
         let needed = ["id", "hash", "expires"].into_iter().filter_map(start).max();

@@ -2,10 +2,12 @@
 
 use super::address;
 use super::backend::secret;
+use super::rate;
 use super::report::plain_path;
 use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
+use crate::domain::rate::{RateLimit, RatePeriod};
 use crate::domain::spelling::{fold, fold_header};
 use crate::policy::{
     Admin, CacheLimits, ClientHeader, Limits, ListenAddress, Lockout, LogFormat, MaxRemoved, ProxyProtocol,
@@ -19,11 +21,16 @@ use std::time::Duration;
 /// How long the path of a unix socket is at most, in bytes (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
 
+/// The gate keeps the time of each failure.
+const MAX_FAILURES: usize = 1_000;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Settings, with the places that `check` may have to name.
 pub(in crate::config) struct RawSettings {
     pub(in crate::config) settings: Settings,
+    /// What principals may send whose role says nothing; `None`: any number of requests.
+    pub(in crate::config) rate_limit: Option<RateLimit>,
     /// Where `shutdown_grace` or `[server]` stands.
     pub(in crate::config) grace: Option<Mark>,
 }
@@ -67,7 +74,8 @@ impl Default for RawSettings {
             audit: "audit.jsonl".into(),
             token_life: TokenLife { default: 90 * DAY, max: None },
         };
-        Self { settings, grace: None }
+        let rate_limit = RateLimit::new(300, RatePeriod::Minute, 300);
+        Self { settings, rate_limit, grace: None }
     }
 }
 
@@ -92,6 +100,8 @@ impl RawSettings {
         }
         if let Some(fields) = file.read("defaults", |item| reader.fields(item, &keys::DEFAULTS)) {
             token_life(reader, &fields, &mut settings.token_life);
+            let read = fields.read("rate_limit", |item| rate::rate(reader, item));
+            self.rate_limit = read.map_or(self.rate_limit, rate::Rate::limit);
         }
         if let Some(fields) = file.read("admin", |item| reader.fields(item, &keys::ADMIN)) {
             settings.admin = admin(reader, &fields, &settings.listen);
@@ -135,6 +145,9 @@ impl RawSettings {
         settings.seal_key = fields.read("seal_key", |item| seal_key(reader, item));
         if let Some(path) = fields.read("self_service", |item| reader.parsed(item, self_service)) {
             settings.self_service = path;
+        }
+        if let Some(lockout) = fields.get("lockout") {
+            settings.lockout = read_lockout(reader, lockout, settings.lockout);
         }
         let grace = fields.get("shutdown_grace").map(|item| reader.at(item));
         self.grace = Some(grace.unwrap_or(fields.at));
@@ -207,6 +220,23 @@ fn read_limits(reader: &mut Reader<'_>, fields: &Fields<'_>, limits: &mut Limits
         let read = fields.read(key, |item| reader.duration(item, Duration::from_millis(1)));
         *limit = read.unwrap_or(*limit);
     }
+}
+
+/// When addresses are locked out: a table, whose keys that are left out stay as in `default`, or "off".
+fn read_lockout(reader: &mut Reader<'_>, item: Item<'_>, default: Option<Lockout>) -> Option<Lockout> {
+    if item.get_ref().as_str().is_some() {
+        reader.choice(item, &[("off", ())]);
+        return None;
+    }
+    let fields = reader.fields(item, &keys::LOCKOUT)?;
+    let mut lockout = default?;
+    let failures = fields.read("failures", |item| reader.count(item, 1..=MAX_FAILURES));
+    lockout.failures = failures.and_then(|count| u32::try_from(count).ok()).unwrap_or(lockout.failures);
+    for (key, duration) in [("within", &mut lockout.within), ("for", &mut lockout.duration)] {
+        let read = fields.read(key, |item| reader.duration(item, Duration::from_millis(1)));
+        *duration = read.unwrap_or(*duration);
+    }
+    Some(lockout)
 }
 
 fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[ListenAddress]) -> Option<Admin> {

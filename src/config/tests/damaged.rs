@@ -1,7 +1,7 @@
 //! Files that were cut off or damaged: no panic, and never more access.
 
 use super::*;
-use crate::policy::{Principal, TokenRecord};
+use crate::policy::Principal;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ role = "gold"
 scope = ["7", "8"]
 permissions = ["get_leads_report"]
 disabled = true
+rate_limit = "2/min"
 allowed_ips = ["192.0.2.10-192.0.2.20", { from = "198.51.100.1", to = "198.51.100.9" }]
 columns.leads = ["country", "code"]
 
@@ -22,6 +23,7 @@ headers = { "x-api-key" = "bob" }
 id = "b1"
 columns.leads = ["code"]
 allowed_ips = ["192.0.2.11"]
+rate_limit = "1/min"
 hash = "sha256:0000000000000000000000000000000000000000000000000000000000000001"
 created = 2026-01-22T10:15:00Z
 expires = 2027-02-20T10:15:00+01:00
@@ -52,6 +54,8 @@ struct Access {
     permissions: BTreeSet<usize>,
     columns: BTreeSet<String>,
     scope: BTreeSet<String>,
+    /// How many requests it may send a minute, and those of its holder.
+    rates: [u32; 2],
     /// Which of some addresses may use it.
     addresses: BTreeSet<String>,
 }
@@ -91,6 +95,8 @@ fn access(policy: &Policy) -> Vec<Access> {
                 ScopeGrant::All => ["*".to_owned()].into(),
                 ScopeGrant::Ids(ids) => ids.iter().map(ToString::to_string).collect(),
             },
+            rates: [token.rate_limit(), holder.rights.rate_limit]
+                .map(|rate| rate.map_or(u32::MAX, |rate| rate.requests())),
             addresses: ADDRESSES.iter().filter(may_come).map(ToString::to_string).collect(),
         }
     };
@@ -114,6 +120,10 @@ fn a_file_cut_anywhere_gives_no_more_access() {
             assert_eq!((found.disabled, found.expires), (whole.disabled, whole.expires), "{length}");
             assert!(found.permissions.is_subset(&whole.permissions), "{length}: {found:?}");
             assert!(found.columns.is_subset(&whole.columns), "{length}: {found:?}");
+            assert!(
+                found.rates[0] <= whole.rates[0] && found.rates[1] <= whole.rates[1],
+                "{length}: {found:?}"
+            );
             assert!(found.scope.is_subset(&whole.scope), "{length}: {found:?}");
             assert!(found.addresses.is_subset(&whole.addresses), "{length}: {found:?}");
         }

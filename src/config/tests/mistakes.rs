@@ -76,9 +76,36 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "40:37: stands twice in this list",
         "41:9: unknown report `leds` (did you mean `leads`?)",
     ]),
-    ("kind = \"ib\"", "kind = \"ip\"\nrate_limit = \"1/s\"", &[
+    ("kind = \"ib\"", "kind = \"ip\"\nrate_limit = \"1/week\"", &[
         "36:8: expected \"affiliate\" or \"ib\", found `ip` (did you mean \"ib\"?)",
-        "37:1: `rate_limit` is not supported yet; remove it",
+        "37:14: `1/week`: expected NUMBER/s, /min, /h or /d, such as \"120/min\" or \"120/min burst 20\", or \"off\"",
+    ]),
+    ("kind = \"ib\"", "kind = \"ib\"\nrate_limti = \"off\"\nrate_limit = 60", &[
+        "37:1: unknown key `rate_limti` (did you mean `rate_limit`?)",
+        "38:14: expected a string, found an integer",
+    ]),
+    ("extends = \"standard\"", "extends = \"standard\"\nrate_limit = \"120/minute\"", &[
+        "32:14: `120/minute`: expected NUMBER/s, /min, /h or /d, such as \"120/min\" or \"120/min burst 20\", or \"off\" (did you mean \"120/min\"?)",
+    ]),
+    ("[[affiliates.acme.tokens]]", "[[affiliates.acme.tokens]]\nrate_limit = \"off\"", &[
+        "43:14: a token cannot lift its holder's rate; leave it out for no rate of its own",
+    ]),
+    ("expires = 2027-02-20T10:15:00+01:00", "expires = 2027-02-20T10:15:00+01:00\nrate_limit = \"1/s\"", &[
+        "47:1: put a token's `rate_limit` in front of its `expires`: a file cut off in between would give it more access",
+    ]),
+    ("[server]", "[defaults]\nrate_limit = \"0/s\"\n[server]", &[
+        "3:14: `0/s`: expected NUMBER/s, /min, /h or /d, such as \"120/min\" or \"120/min burst 20\", or \"off\"",
+    ]),
+    ("listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:0\"]\nlockout = { failures = 0, witin = \"1m\", for = \"0s\" }", &[
+        "4:24: expected 1 to 1000, found 0",
+        "4:27: unknown key `witin` (did you mean `within`?)",
+        "4:47: must be at least 1ms",
+    ]),
+    ("listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:0\"]\nlockout = \"of\"", &[
+        "4:11: expected \"off\", found `of` (did you mean \"off\"?)",
+    ]),
+    ("listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:0\"]\nlockout = false", &[
+        "4:11: expected a table, found a boolean",
     ]),
     ("[[affiliates.acme.tokens]]", "[[affiliates.acme.tokens]]\nallowed_ips = []\n[affiliates.acme.credentials.legacy]\nheaders = { x = \"y\" }\n[[affiliates.acme.tokens]]\ncolumns.leads = [\"code\"]", &[
         "42:1: `id` is missing",

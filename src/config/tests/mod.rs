@@ -5,11 +5,12 @@ mod answers;
 mod claims;
 mod damaged;
 mod mistakes;
+mod rates;
 
 use super::keys::Kind;
 use super::*;
 use crate::domain::names::PrincipalId;
-use crate::policy::{ReportIndex, ScopeGrant};
+use crate::policy::{ReportIndex, ScopeGrant, TokenRecord};
 use std::collections::HashSet;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_790_000_000);
@@ -204,7 +205,7 @@ fn ten_mistakes_are_ten_problems_each_at_its_place() {
             "33:11: unknown role `standart` (did you mean `standard`?)",
             "41:16: `203.0.113.9-203.0.113.1`: the range ends at 203.0.113.1, before its start 203.0.113.9",
             "48:11: expected a date-time with an offset, such as 2027-02-20T10:15:00Z",
-            "52:1: unknown key `kind` (expected one of: allowed_ips, columns, credentials, disabled, name, permissions, role, scope, tokens)",
+            "52:1: unknown key `kind` (expected one of: allowed_ips, columns, credentials, disabled, name, permissions, rate_limit, role, scope, tokens)",
         ]
     );
 }

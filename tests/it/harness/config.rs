@@ -125,8 +125,10 @@ impl Config {
         let workers = if server.contains("workers =") { "" } else { "workers = 1" };
         let url = format!("url = \"http://{backend}\"");
         let url = if backend_keys.contains("urls =") { "" } else { &url };
+        // Tests send more than anybody may by default; those of rates say their own.
+        let rate = if rest.contains("[defaults]") { "" } else { "[defaults]\nrate_limit = \"1000000/s\"\n" };
         format!(
-            "[server]\n{listen}\n{workers}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
+            "[server]\n{listen}\n{workers}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{rate}\
              [backends.legacy]\n{url}\n{backend_keys}\n{rest}"
         )
     }
