@@ -2,7 +2,7 @@
 
 use crate::config::Rejected;
 use crate::reload::{Outcome, Reloader, Trigger, Watch};
-use crate::serve::{Body, Connection, Drain, Findings, LineLog, Shard, handle, look_after, random_seal_key};
+use crate::serve::{Body, Connection, Drain, LineLog, Shard, Shared, handle, look_after, random_seal_key};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::error::Error;
@@ -59,9 +59,15 @@ impl Gate {
         let (reloader, _warnings) = Reloader::start(config)?;
         // It never drains: the program around it does.
         let draining = Drain::default().watch();
-        let findings = Arc::new(Findings::default());
-        let shard =
-            Shard::new(reloader.reader(), Arc::default(), access_log, findings, draining, random_seal_key());
+        let shard = Shard::new(Shared {
+            policies: reloader.reader(),
+            backends: Arc::default(),
+            access_log,
+            findings: Arc::default(),
+            draining,
+            seal_key: random_seal_key(),
+            spent: Arc::default(),
+        });
         Ok(Self { shard: Arc::new(shard), reloader, looked_after: Arc::default() })
     }
 

@@ -13,6 +13,7 @@
 //! | accept | `serve::listen` | a connection, or nothing when a limit is reached |
 //! | check the framing | [`decide::check_framing`] | 400, 414, 431 |
 //! | identify the client, authenticate the token | [`decide::identify_holder`] | a [`decide::Holder`]; 400, 401, 403 `ip_not_allowed` |
+//! | take of its rates | `serve::limit` | 429; strangers that try tokens get it, too |
 //! | find the report, authorise | [`decide::authorize`] | a [`decide::Permit`]; 400 `path_invalid`, 404, 405, 403 `permission_missing`, 406, 415, 413 |
 //! | rewrite columns and scope | [`rewrite::rewrite`] | a [`rewrite::BackendRequest`]; 400, 403 `column_not_granted`, `scope_not_granted` |
 //! | forward | `serve::backend` | an answer; 502, 503, 504 |

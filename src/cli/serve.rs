@@ -9,8 +9,7 @@ use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
-    Backends, Connections, Drain, Findings, LineLog, Listener, Server, Shard, Stage, bind, look_after,
-    random_seal_key,
+    Connections, Drain, LineLog, Listener, Server, Shard, Shared, Stage, bind, look_after, random_seal_key,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -68,22 +67,17 @@ async fn serve(
     };
 
     let drain = Drain::default();
-    let findings = Arc::new(Findings::default());
-    let backends = Arc::new(Backends::default());
-    let seal_key = random_seal_key();
-    let shard = || {
-        let (log, findings) = (Arc::clone(&access_log), Arc::clone(&findings));
-        Shard::new(
-            policies.clone(),
-            Arc::clone(&backends),
-            Some(log),
-            findings,
-            drain.watch(),
-            seal_key.clone(),
-        )
+    let shared = Shared {
+        policies: policies.clone(),
+        backends: Arc::default(),
+        access_log: Some(Arc::clone(&access_log)),
+        findings: Arc::default(),
+        draining: drain.watch(),
+        seal_key: random_seal_key(),
+        spent: Arc::default(),
     };
-    let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(shard())).collect();
-    tokio::spawn(look_after(policies.clone(), Arc::downgrade(&backends)));
+    let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(Shard::new(shared.clone()))).collect();
+    tokio::spawn(look_after(policies.clone(), Arc::downgrade(&shared.backends)));
     let connections = Arc::new(Connections::default());
     let cannot_start = |error| Failure::because("cannot start the workers", error);
     let server = Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;

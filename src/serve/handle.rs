@@ -107,7 +107,15 @@ where
             is_tls: connection.is_tls(),
             request_id: &request_id,
         };
-        let holder = decide::identify_holder(policy, &head, now, &mut record.facts)?;
+        let holder = match decide::identify_holder(policy, &head, now, &mut record.facts) {
+            Ok(holder) => holder,
+            Err(denial) => {
+                return Err(shard.spent.tried(denial, record.facts.client, policy.settings.lockout));
+            }
+        };
+        let (standing, refused) = shard.take(&holder, snapshot);
+        record.standing(standing);
+        refused.map_or(Ok(()), Err)?;
         if let Some(endpoint) = self_service::endpoint(policy, head.path) {
             record.self_service();
             let document = self_service::answer(policy, &head, holder, &endpoint, now)?;

@@ -11,6 +11,7 @@ mod fetch;
 mod findings;
 mod front;
 mod handle;
+mod limit;
 mod line_log;
 mod record;
 mod respond;
@@ -23,8 +24,9 @@ pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
 pub use front::{Connections, Listener, bind};
+pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};
-pub use shard::{Shard, random_seal_key};
+pub use shard::{Shard, Shared, random_seal_key};
 
 pub(crate) use front::Connection;
 pub(crate) use handle::handle;

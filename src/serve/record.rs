@@ -8,6 +8,7 @@ use super::back::BackendError;
 use super::drain::Stage;
 use super::findings::Topic;
 use super::front::Connection;
+use super::limit::Standing;
 use super::shard::Shard;
 use super::tally::{Counted, Outcome, SELF_SERVICE};
 use crate::decide::Facts;
@@ -17,7 +18,7 @@ use crate::domain::encode;
 use crate::filter::Filter;
 use crate::policy::{LogFormat, Snapshot};
 use crate::rewrite::BackendRequest;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(crate) struct Record {
     violation: Option<&'static str>,
     /// It asks for one of the holders' own endpoints.
     self_service: bool,
+    /// `None`: its holder is not known.
+    standing: Option<Standing>,
 }
 
 /// How much of the answer the connection has taken.
@@ -98,6 +101,7 @@ impl Record {
             answer: None,
             violation: None,
             self_service: false,
+            standing: None,
         }
     }
 
@@ -117,6 +121,18 @@ impl Record {
     /// It asks for one of the holders' own endpoints.
     pub(crate) fn self_service(&mut self) {
         self.self_service = true;
+    }
+
+    /// The rates of its holder stand like this.
+    pub(crate) fn standing(&mut self, standing: Standing) {
+        self.standing = Some(standing);
+    }
+
+    /// Writes how the rates of its holder stand.
+    pub(crate) fn write_standing(&self, head: &mut HeaderMap) {
+        if let Some(standing) = &self.standing {
+            standing.write(head);
+        }
     }
 
     /// What stands for the report: its name, or `_gate`.

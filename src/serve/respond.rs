@@ -149,6 +149,7 @@ fn finished(
     if let Ok(id) = HeaderValue::from_str(record.request_id()) {
         head.insert(X_REQUEST_ID, id);
     }
+    record.write_standing(&mut head);
     head.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let mut response = Response::new(body(record));

@@ -1,13 +1,15 @@
 //! One independent share of the serving: what a worker, or an embedded gate, owns alone.
 //!
-//! Shards share the snapshot, the access log, what was told to the operator and nothing else, so that
-//! no request on one core writes a cache line of another.
+//! Shards have in common what [`Shared`] holds and nothing else, so that no request on one core writes a cache line of another, but for a holder whose requests
+//! come to both.
 
 use super::back::{Backends, Client};
 use super::drain::Draining;
 use super::findings::Findings;
+use super::limit::{RatesAtHand, Spent, Standing};
 use super::line_log::LineLog;
 use super::tally::{Counts, Tally};
+use crate::decide::{Denial, Holder};
 use crate::domain::names::TokenId;
 use crate::domain::time::Timestamp;
 use crate::policy::{Grant, GrantKey, Grants, PolicyReader, Report, SealKey, Snapshot};
@@ -17,6 +19,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much memory the grants may take that a shard keeps at hand, in bytes; beyond that it starts anew.
 const MAX_BYTES_AT_HAND: u32 = 4 << 20;
+
+/// What the shards of one server share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// What is in force.
+    pub policies: PolicyReader,
+    /// What is known of backends, whose limits count for all shards.
+    pub backends: Arc<Backends>,
+    /// Where access lines go.
+    pub access_log: Option<Arc<LineLog>>,
+    /// What was told to the operator.
+    pub findings: Arc<Findings>,
+    /// The end of serving.
+    pub draining: Draining,
+    /// What paging cursors are sealed under where the config names nothing: the next page may be asked of any shard.
+    pub seal_key: Option<SealKey>,
+    /// What was taken of rates, and who tries tokens.
+    pub spent: Arc<Spent>,
+}
 
 /// A share of the serving.
 #[derive(Debug)]
@@ -29,6 +50,8 @@ pub struct Shard {
     pub(super) draining: Draining,
     /// What paging cursors are sealed under where the config names nothing.
     pub(super) seal_key: Option<SealKey>,
+    pub(super) spent: Arc<Spent>,
+    rates: Mutex<RatesAtHand>,
     grants: Mutex<GrantsAtHand>,
     request_ids: AtomicU64,
 }
@@ -41,27 +64,21 @@ struct GrantsAtHand {
 }
 
 impl Shard {
-    /// A shard that serves what `policies` says and logs to `access_log`. Shards of one server share `backends`, whose
-    /// limits count for all of them, and a `seal_key`: the next page may be asked of any of them.
+    /// A shard of the server that `shared` belongs to.
     #[must_use]
-    pub fn new(
-        policies: PolicyReader,
-        backends: Arc<Backends>,
-        access_log: Option<Arc<LineLog>>,
-        findings: Arc<Findings>,
-        draining: Draining,
-        seal_key: Option<SealKey>,
-    ) -> Self {
+    pub fn new(shared: Shared) -> Self {
         // Without randomness ids are still distinct within the shard.
         let first_id = getrandom::u64().unwrap_or_default();
         Self {
-            policies,
-            client: Client::new(backends),
+            policies: shared.policies,
+            client: Client::new(shared.backends),
             tally: Tally::default(),
-            access_log,
-            findings,
-            draining,
-            seal_key,
+            access_log: shared.access_log,
+            findings: shared.findings,
+            draining: shared.draining,
+            seal_key: shared.seal_key,
+            spent: shared.spent,
+            rates: Mutex::default(),
             grants: Mutex::default(),
             request_ids: AtomicU64::new(first_id),
         }
@@ -85,6 +102,12 @@ impl Shard {
     /// An id that no other request of this shard has.
     pub(super) fn request_id(&self) -> String {
         format!("{:016x}", mixed(self.request_ids.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Takes one request of the rates of a holder, and of what refuses it nothing; gives how they stand then.
+    pub(super) fn take(&self, holder: &Holder<'_>, snapshot: &Snapshot) -> (Standing, Option<Denial>) {
+        let mut at_hand = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        self.spent.take(holder, snapshot.generation, &mut at_hand)
     }
 
     /// The compiled grants of `snapshot`, those of this shard first.

@@ -30,6 +30,7 @@ mod headers;
 mod influxdb;
 mod leaks;
 mod lifecycle;
+mod limits;
 mod metrics;
 mod paging;
 mod preview;

@@ -3,7 +3,7 @@
 use super::SECRET;
 
 /// Headers that the gate may send, in lower case.
-const ALLOWED: [&str; 16] = [
+const ALLOWED: [&str; 18] = [
     "allow",
     "cache-control",
     "connection",
@@ -14,6 +14,8 @@ const ALLOWED: [&str; 16] = [
     "content-type",
     "date",
     "keep-alive",
+    "ratelimit",
+    "ratelimit-policy",
     "retry-after",
     "transfer-encoding",
     "www-authenticate",
