@@ -253,6 +253,8 @@ struct Shown {
     scope: serde_json::Value,
     allowed_ips: Vec<String>,
     permissions: Vec<String>,
+    /// The rate that counts, or `off`.
+    rate_limit: String,
     reports: Vec<Report>,
     credentials: Vec<String>,
 }
@@ -282,6 +284,7 @@ fn show_one(path: &Path, id: &str, output: Output) -> Result<(), Failure> {
         },
         allowed_ips: addresses::list(&mut draft, id)?.into_iter().map(|range| range.text).collect(),
         permissions: permissions::list(&mut draft, id)?.into_iter().map(|listed| listed.name).collect(),
+        rate_limit: shown.rate_limit.unwrap_or_else(|| "off".to_owned()),
         reports: columns::show(&mut draft, id, None)?.into_iter().map(report).collect(),
         credentials: shown.credentials,
     };
@@ -309,6 +312,7 @@ impl Shown {
             ("scope", scope),
             ("allowed_ips", list(&self.allowed_ips)),
             ("permissions", list(&self.permissions)),
+            ("rate_limit", self.rate_limit.clone()),
         ];
         for report in &self.reports {
             let customised = if report.customised { " (customised)" } else { "" };

@@ -136,6 +136,7 @@ struct Listed {
     extends: Option<String>,
     permissions: Vec<String>,
     reports: Vec<String>,
+    rate_limit: Option<String>,
     principals: usize,
 }
 
@@ -147,6 +148,7 @@ fn list(path: &Path, output: Output) -> Result<(), Failure> {
         role: role.name,
         extends: role.extends,
         permissions: role.permissions,
+        rate_limit: role.rate_limit,
         reports: role.columns.into_iter().map(|(report, _)| report).collect(),
     });
     let listed: Vec<_> = listed.collect();
@@ -175,6 +177,8 @@ struct Shown {
     extends: Option<String>,
     permissions: Vec<Granted>,
     columns: Vec<ReportColumns>,
+    /// Its own, or inherited; `None`: the default.
+    rate_limit: Option<String>,
     principals: Vec<String>,
 }
 
@@ -202,6 +206,7 @@ fn show_one(path: &Path, role: &str, output: Output) -> Result<(), Failure> {
         extends: found.and_then(|role| role.extends),
         permissions: granted(rights.permissions),
         columns: rights.columns.into_iter().map(of_report).collect(),
+        rate_limit: rights.rate_limit,
         principals: roles::holders(&mut draft, role)?,
     };
     if output.format == Format::Table {
@@ -227,6 +232,7 @@ impl Shown {
         for report in &self.columns {
             lines.push(("columns", format!("{}: {}", report.report, granted(&report.columns))));
         }
+        lines.push(("rate_limit", self.rate_limit.clone().unwrap_or_else(|| "-".to_owned())));
         let principals = match self.principals.as_slice() {
             [] => "-".to_owned(),
             all => ip::named(all),

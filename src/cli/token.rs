@@ -318,6 +318,8 @@ struct Listed {
     /// As the running gate says it.
     last_used: Option<String>,
     note: Option<String>,
+    /// Its own, besides that of its holder.
+    rate_limit: Option<String>,
 }
 
 fn list(
@@ -385,6 +387,7 @@ impl Listed {
             created: token.created,
             last_used: None,
             note: token.note,
+            rate_limit: token.rate_limit,
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Shown {
     pub credentials: Vec<String>,
     /// Its customised views, by report.
     pub columns: Vec<(String, Columns)>,
+    /// The rate that counts: its own, its role's, or the default; `None`: any number of requests.
+    pub rate_limit: Option<String>,
 }
 
 /// Whose rows.
@@ -141,14 +143,16 @@ pub fn show(draft: &mut Draft, id: &str) -> Result<Shown, ManageError> {
     let credentials = item.get("credentials").and_then(Item::as_table_like);
     let credentials = credentials.into_iter().flat_map(TableLike::iter).map(|(name, _)| name.to_owned());
     let credentials = credentials.collect();
-    let scope = match &draft.principal(id)?.scope {
+    let principal = draft.principal(id)?;
+    let rate_limit = principal.rights.rate_limit.map(|rate| rate.to_string());
+    let scope = match &principal.scope {
         ScopeGrant::All => Scope::All,
         ScopeGrant::Ids(ids) => Scope::Ids(ids.iter().map(ToString::to_string).collect()),
     };
     let mut all = list(draft)?.into_iter();
     let listed = all.find(|listed| listed.id == id);
     let listed = listed.ok_or_else(|| ManageError::Refused(format!("\"{id}\" is not listed")))?;
-    Ok(Shown { listed, scope, credentials, columns })
+    Ok(Shown { listed, scope, credentials, columns, rate_limit })
 }
 
 /// Adds a principal without tokens, at the end of a file.

@@ -20,6 +20,8 @@ pub struct Role {
     pub permissions: Vec<String>,
     /// Its own columns, by report.
     pub columns: Vec<(String, Columns)>,
+    /// Its own rate.
+    pub rate_limit: Option<String>,
 }
 
 /// Columns of a report as the config writes them.
@@ -38,6 +40,8 @@ pub struct Rights {
     pub permissions: Vec<(String, String)>,
     /// Columns by report, in order, each with the role that grants it.
     pub columns: Vec<(String, Vec<(String, String)>)>,
+    /// The rate, as the nearest role says it; `None`: the default.
+    pub rate_limit: Option<String>,
 }
 
 impl Role {
@@ -47,6 +51,7 @@ impl Role {
             extends: keys::text(table, "extends"),
             permissions: keys::listed(table.get("permissions")),
             columns: columns_of(table),
+            rate_limit: keys::text(table, "rate_limit"),
         }
     }
 }
@@ -107,6 +112,9 @@ pub fn rights(draft: &mut Draft, role: &str) -> Result<Rights, ManageError> {
                     granted.push((column, role.name.clone()));
                 }
             }
+        }
+        if rights.rate_limit.is_none() {
+            rights.rate_limit.clone_from(&role.rate_limit);
         }
         next = role.extends.clone();
     }

@@ -215,6 +215,8 @@ pub struct Listed {
     pub created: Option<String>,
     /// What it is for.
     pub note: Option<String>,
+    /// Its own rate.
+    pub rate_limit: Option<String>,
 }
 
 /// The tokens of a principal, or of all, in the order of the config.
@@ -235,6 +237,7 @@ pub fn list(draft: &mut Draft, principal: Option<&str>) -> Result<Vec<Listed>, M
         expires: token.expires,
         created: None,
         note: None,
+        rate_limit: token.rate_limit().map(|rate| rate.to_string()),
     };
     let mut all: Vec<_> = tokens.map(listed).collect();
     let said = draft.tokens_said()?;

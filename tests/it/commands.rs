@@ -47,6 +47,7 @@ rows = "/rows"
 [roles.standard]
 # Everything but the mail.
 columns.leads = ["created_at", "country", "commission"]
+rate_limit = "60/min"
 
 # ---- Tests ----
 
@@ -410,14 +411,17 @@ fn everything_that_prints_data_prints_json() {
     bed.ok(&["ip", "add", "acme", "192.0.2.0/24"]);
     bed.ok(&["permission", "grant", "acme", "get_leads_report"]);
     #[rustfmt::skip]
-    let cases: [(&[&str], &str, &str); 8] = [
+    let cases: [(&[&str], &str, &str); 11] = [
         (&["principal", "list"],                "/0/kind",              "\"ib\""),
         (&["principal", "show", "acme"],        "/scope/0",             "\"1001\""),
+        (&["principal", "show", "acme"],        "/rate_limit",          "\"60/min\""),
         (&["ip", "list", "acme"],               "/0/to",                "\"192.0.2.255\""),
         (&["permission", "list", "acme"],       "/0/reports/0",         "\"leads\""),
         (&["columns", "show", "acme"],          "/0/columns/3/state",   "\"not granted\""),
         (&["role", "list"],                     "/0/principals",        "1"),
         (&["role", "show", "standard"],         "/columns/0/report",    "\"leads\""),
+        (&["role", "list"],                     "/0/rate_limit",        "\"60/min\""),
+        (&["role", "show", "standard"],         "/rate_limit",          "\"60/min\""),
         (&["token", "list"],                    "",                     "[]"),
     ];
     for (command, pointer, expected) in cases {

@@ -2,7 +2,7 @@
 
 use crate::harness::{
     Answer, Client, Config, Gate, LEADS, ROW, RecordingBackend, Request, SECRET, TOKEN, affiliate,
-    eventually, new_folder, stored, token,
+    eventually, new_folder, run_with, stored, token,
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -334,5 +334,34 @@ fn an_embedded_gate_has_limits_too() {
     let steps = [(nobody, 401, false), (nobody, 429, true), (&acme, 200, true), (&acme, 200, true), (&acme, 429, true)];
     for (at, (token, status, is_told)) in steps.into_iter().enumerate() {
         assert_eq!(call(token), (status, is_told), "step {at}");
+    }
+}
+
+#[test]
+fn explain_tells_the_rates_that_count() {
+    let backend = RecordingBackend::json(ROW);
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    #[rustfmt::skip]
+    let cases = [
+        // acme's rate, its token's, what is told
+        ("60/min burst 5", "",                          "60/min burst 5 for acme; not counted here"),
+        ("60/min",         "rate_limit = \"9/h\"\n", "9/h for token acme-1, 60/min for acme; not counted here"),
+        ("off",            "rate_limit = \"9/h\"\n", "9/h for token acme-1; not counted here"),
+        ("off",            "",                          "no limit"),
+    ];
+    for (rate, own, expected) in cases {
+        let text =
+            limited(&backend, rate).text().replace("id = \"acme-1\"\n", &format!("id = \"acme-1\"\n{own}"));
+        std::fs::write(&path, text).unwrap();
+        let config = path.to_str().unwrap();
+        let args =
+            ["explain", "-c", config, "--token-stdin", "--ip", "127.0.0.1", "/leads", "--format", "json"];
+        let output = run_with(&args, &token("acme"));
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = found["steps"].as_array().unwrap();
+        let at = steps.iter().position(|step| step["step"] == "rate").unwrap();
+        assert_eq!((&steps[at - 1]["step"], &steps[at + 1]["step"]), (&"whitelist".into(), &"path".into()));
+        assert_eq!(steps[at]["detail"], expected);
     }
 }

@@ -62,13 +62,15 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn rights_are_inherited() {
-    let bed = Bed::with(&with_gold());
+    let limited = with_gold().replace(GOLD, &format!("{GOLD}rate_limit = \"60/min\"\n"));
+    let bed = Bed::with(&limited);
     let mut draft = bed.installation.read().unwrap();
     let rights = roles::rights(&mut draft, "gold").unwrap();
     let pair = |name: &str, role: &str| (name.to_owned(), role.to_owned());
     assert_eq!(rights.permissions, [pair("get_leads_report", "standard")]);
     let columns = vec![pair("commission", "gold"), pair("lead_id", "standard"), pair("country", "standard")];
     assert_eq!(rights.columns, [("leads".to_owned(), columns)]);
+    assert_eq!(rights.rate_limit.as_deref(), Some("60/min"));
     assert_eq!(roles::holders(&mut draft, "standard").unwrap(), ["acme", "beta", "jane"]);
     assert_eq!(roles::holders(&mut draft, "gold").unwrap(), [] as [&str; 0]);
 }

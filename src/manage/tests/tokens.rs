@@ -78,7 +78,7 @@ fn what_cannot_be_is_refused() {
 }
 
 const LIMITED: &str = "# The feed of the warehouse\n[[affiliates.acme.tokens]]\n# their own handle\nid = \"first\"\n\
-    columns.leads = [\"country\"] # no keys\nallowed_ips = [\n  \"203.0.113.7\", # upstairs\n]\n";
+    columns.leads = [\"country\"] # no keys\nallowed_ips = [\n  \"203.0.113.7\", # upstairs\n]\nrate_limit = \"10/min\" # slowly\n";
 
 /// The limits of a token are those of the one in its place, and stand where the config wants them.
 #[test]
@@ -98,11 +98,13 @@ fn limits_survive_a_rotation() {
         format!(
             "-expires = 2026-12-01T00:00:00Z # see the contract\n+expires = 2026-11-29T10:00:00Z # see the contract\n\
              +[[affiliates.acme.tokens]]\n+id = \"{id}\"\n+columns.leads = [\"country\"] # no keys\n+allowed_ips = [\n\
-             +  \"203.0.113.7\", # upstairs\n+]\n+hash = {hash}\n+created = 2026-11-22T10:00:00Z\n+expires = 2026-11-23T10:00:00Z\n+\n"
+             +  \"203.0.113.7\", # upstairs\n+]\n+rate_limit = \"10/min\" # slowly\n+hash = {hash}\n+created = 2026-11-22T10:00:00Z\n+expires = 2026-11-23T10:00:00Z\n+\n"
         )
     );
     // The others are as they were, and the new one stands behind them.
     let listed = tokens::list(&mut bed.installation.read().unwrap(), Some("acme")).unwrap();
+    let rates = listed.iter().map(|token| token.rate_limit.as_deref()).collect::<Vec<_>>();
+    assert_eq!(rates, [Some("10/min"), None, Some("10/min")]);
     assert_eq!(listed.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["first", "second", &id]);
     for token in ["second", "first", &id] {
         bed.change(|draft| tokens::revoke(draft, token));

@@ -64,6 +64,13 @@ impl Expiry<IpAddr, Failures> for Forgotten {
 
 impl Default for Lockouts {
     fn default() -> Self {
+        Self::within(MAX_BYTES)
+    }
+}
+
+impl Lockouts {
+    /// Keeps so many bytes at most.
+    fn within(max_bytes: u64) -> Self {
         let weight = |_: &IpAddr, failures: &Failures| {
             let times = match &failures.state {
                 State::Counted(times) => times.len(),
@@ -71,12 +78,10 @@ impl Default for Lockouts {
             };
             u32::try_from(size_of::<u64>() * times).unwrap_or(u32::MAX).saturating_add(ENTRY)
         };
-        let cache = Cache::builder().max_capacity(MAX_BYTES).weigher(weight);
+        let cache = Cache::builder().max_capacity(max_bytes).weigher(weight);
         Self(cache.eviction_policy(EvictionPolicy::lru()).expire_after(Forgotten).build())
     }
-}
 
-impl Lockouts {
     /// The refusal of a request whose token is no good, from `client`: that it is locked out, where it is. Otherwise
     /// a wrong token counts.
     pub(super) fn tried(&self, denial: Denial, client: IpAddr, lockout: &Lockout, now: u64) -> Denial {
@@ -271,6 +276,23 @@ mod tests {
         lockouts.0.run_pending_tasks();
         assert!(lockouts.0.weighted_size() <= MAX_BYTES, "{}", lockouts.0.weighted_size());
         assert!(lockouts.0.entry_count() > 100_000, "{}", lockouts.0.entry_count());
+    }
+
+    #[test]
+    fn newcomers_are_counted_however_often_others_were_seen() {
+        let lockouts = Lockouts::within(100 * u64::from(ENTRY + 8));
+        for _ in 0..2 {
+            flood(&lockouts, 0..100);
+            lockouts.0.run_pending_tasks();
+        }
+        for address in 1_000..1_003 {
+            assert_eq!(tried(&lockouts, "2001:db8::1", TokenUnknown, &THREE, SECOND).0, TokenUnknown);
+            lockouts.0.run_pending_tasks();
+            flood(&lockouts, address..address + 1);
+            lockouts.0.run_pending_tasks();
+        }
+        assert_eq!(tried(&lockouts, "2001:db8::1", TokenMissing, &THREE, SECOND).0, LockedOut);
+        assert!(lockouts.0.entry_count() <= 100);
     }
 
     #[test]

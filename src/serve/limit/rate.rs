@@ -26,9 +26,9 @@ const MAX_AT_HAND: usize = 10_000;
 /// So many states are kept before full ones are looked for.
 const MIN_KEPT: usize = 1_024;
 
-/// What was taken of one rate. Alone on its cache lines, which other cores may be writing.
+/// What was taken of one rate. Alone on its cache line, which other cores may be writing.
 #[derive(Debug, Default)]
-#[repr(align(128))]
+#[repr(align(64))]
 struct State {
     /// The number that [`RateLimit::take`] moves on.
     taken: AtomicU64,
