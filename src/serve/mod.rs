@@ -23,7 +23,7 @@ pub use body::{Aborted, Body};
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
-pub use front::{Connections, Listener, bind};
+pub use front::{Connections, Listener, bind, wire};
 pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};
 pub use shard::{Shard, Shared, random_seal_key};

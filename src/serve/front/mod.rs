@@ -3,7 +3,7 @@
 mod connection;
 mod listen;
 mod socket;
-mod wire;
+pub mod wire;
 mod worker;
 
 pub use listen::{Connections, Listener, bind};

@@ -13,13 +13,13 @@ const MAX_ASIDE: usize = 4 << 10;
 const MAX_SIZE_DIGITS: u8 = 15;
 
 /// Why a request has more than one reading, as its sender is told.
-pub(super) type Malformed = &'static str;
+pub type Malformed = &'static str;
 
 /// The end of the head that `bytes` begin with: the place behind its empty line, if it is there.
 ///
 /// `from` is a place before which there is none; empty lines in front of the head belong to it (RFC 9112 section 2.2).
 #[must_use]
-pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n'))?;
     let from = from.max(start);
     let rest = bytes.get(from..)?;
@@ -32,7 +32,7 @@ pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// Whether a head may begin with these bytes: a method, or an empty line before it.
 #[must_use]
-pub(super) fn may_begin(bytes: &[u8]) -> bool {
+pub fn may_begin(bytes: &[u8]) -> bool {
     bytes.iter().find(|b| !matches!(b, b'\r' | b'\n')).is_none_or(|b| is_token(*b))
 }
 
@@ -40,7 +40,7 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// When another program could read the head, or where its body ends, differently.
-pub(super) fn judge(head: &[u8]) -> Result<Body, Malformed> {
+pub fn judge(head: &[u8]) -> Result<Body, Malformed> {
     let mut lines = Lines(head);
     let mut line = lines.next_line()?;
     while line.is_empty() {
@@ -140,7 +140,7 @@ impl<'h> Lines<'h> {
 
 /// What is still to come of a request's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Body(State);
+pub struct Body(State);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
@@ -169,7 +169,7 @@ enum State {
 impl Body {
     /// Whether all of it was taken.
     #[must_use]
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.0 == State::Over
     }
 
@@ -177,7 +177,7 @@ impl Body {
     ///
     /// # Errors
     /// When another program could read the chunks differently.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             at += match &mut self.0 {
