@@ -23,17 +23,24 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 /// How many connections are served at a time; the others wait in the kernel.
 const MAX_CONNECTIONS: usize = 64;
 
 /// How long a head may take, and a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long accepting rests after an error.
 const REST: Duration = Duration::from_millis(100);
@@ -67,15 +74,41 @@ impl Admin {
             let admin = Arc::clone(&self);
             tokio::spawn(async move {
                 let peer = peer.ip().to_canonical();
-                let service = service_fn(|request| admin.answer(request, peer));
-                let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-                if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+                if let Err(error) = admin.connected(stream, peer).await {
                     tracing::debug!(%error, "admin connection ended");
                 }
                 drop(place);
             });
         }
+    }
+
+    /// Serves one connection, by TLS where that is configured.
+    async fn connected(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let tls = {
+            let snapshot = self.sources.policies.current();
+            snapshot.policy.settings.admin.as_ref().and_then(|admin| admin.tls.clone())
+        };
+        let Some(tls) = tls else { return self.exchange(stream, peer).await };
+        let handshake = TlsAcceptor::from(tls.config).accept(stream);
+        self.exchange(timeout(HANDSHAKE_TIMEOUT, handshake).await??, peer).await
+    }
+
+    async fn exchange<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: IpAddr,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let service = service_fn(|request| self.answer(request, peer));
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        Ok(http.serve_connection(TokioIo::new(stream), service).await?)
     }
 
     async fn answer(

@@ -5,22 +5,29 @@
 //! need not be loaded to ask for a health check. Only when no address can be found that way is the config
 //! loaded, to say why.
 
-use super::Failure;
+use super::{Failure, pinned};
 use bytes::Bytes;
 use clap::Args;
 use http::request::Builder;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
+use reportgate::policy::Admin;
 use reportgate::{clock, load};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use toml::de::DeTable;
 
 /// From connecting to the last byte of the answer.
@@ -37,28 +44,76 @@ pub(super) struct Target {
     admin: Option<SocketAddr>,
 }
 
-impl Target {
-    /// Where to ask: as given, or where a config's `[admin]` listens.
-    pub(super) fn or(&self, admin: Option<SocketAddr>) -> Option<SocketAddr> {
-        self.admin.or(admin).map(reachable)
-    }
+/// A listener that can be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    address: SocketAddr,
+    /// The certificate that it shows; `None`: it speaks no TLS.
+    certificate: Option<CertificateDer<'static>>,
+}
 
-    /// Where to ask: as given, or as the config at `path` says.
-    pub(super) fn address(&self, path: &Path) -> Result<SocketAddr, Failure> {
-        if let Some(found) = self.admin.or_else(|| configured(&fs::read_to_string(path).ok()?)) {
-            return Ok(reachable(found));
-        }
-        let admin = load::load(path, clock::now())?.policy.settings.admin;
-        let none = || Failure::Plain(format!("{} has no [admin] to ask; see --admin", path.display()));
-        admin.and_then(|admin| admin.listen.tcp()).map(reachable).ok_or_else(none)
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, certificate: None }
     }
 }
 
-/// The `[admin].listen` of a config's text, which may have mistakes anywhere else.
-fn configured(text: &str) -> Option<SocketAddr> {
+impl Place {
+    /// Where a config's `[admin]` listens.
+    fn of(admin: &Admin) -> Option<Self> {
+        let certificate = admin.tls.as_ref().and_then(|tls| tls.chain.first().cloned());
+        Some(Self { address: reachable(admin.listen.tcp()?), certificate })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+impl Target {
+    /// Where to ask: as given, or where a config's `[admin]` listens.
+    pub(super) fn or(&self, admin: Option<&Admin>) -> Option<Place> {
+        let place = admin.and_then(Place::of);
+        match self.admin {
+            None => place,
+            Some(address) => Some(Place {
+                address: reachable(address),
+                certificate: place.and_then(|place| place.certificate),
+            }),
+        }
+    }
+
+    /// Where to ask: as given, or as the config at `path` says.
+    pub(super) fn place(&self, path: &Path) -> Result<Place, Failure> {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        match (configured(&text, path.parent().unwrap_or(Path::new(""))), self.admin) {
+            (Some(place), None) => return Ok(place),
+            (Some(place), Some(address)) => return Ok(Place { address: reachable(address), ..place }),
+            (None, Some(address)) => return Ok(reachable(address).into()),
+            (None, None) => {}
+        }
+        let admin = load::load(path, clock::now())?.policy.settings.admin;
+        let none = || Failure::Plain(format!("{} has no [admin] to ask; see --admin", path.display()));
+        admin.as_ref().and_then(Place::of).ok_or_else(none)
+    }
+}
+
+/// The `[admin]` of a config's text in `folder`, which may have mistakes anywhere else.
+fn configured(text: &str, folder: &Path) -> Option<Place> {
     let (document, _errors) = DeTable::parse_recoverable(text.trim_start_matches('\u{feff}'));
-    let listen = document.get_ref().get("admin")?.get_ref().get("listen")?;
-    listen.get_ref().as_str()?.parse().ok()
+    let admin = document.get_ref().get("admin")?.get_ref();
+    let address = admin.get("listen")?.get_ref().as_str()?.parse().ok()?;
+    let certificate = match admin.get("tls") {
+        None => None,
+        Some(tls) => {
+            let file = folder.join(tls.get_ref().get("cert")?.get_ref().as_str()?);
+            Some(CertificateDer::from_pem_file(file).ok()?)
+        }
+    };
+    Some(Place { address: reachable(address), certificate })
 }
 
 /// An address to connect to: one that listens on every interface is asked on loopback.
@@ -73,30 +128,38 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Status and body of `GET path`.
-pub(super) fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+pub(super) fn get(admin: &Place, path: &str) -> Result<(StatusCode, Bytes), Failure> {
     ask(admin, path, Request::get(path))
 }
 
 /// Status and body of `POST path` without a body, with the header that no page of another site can send.
-pub(super) fn confirm(admin: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+pub(super) fn confirm(admin: &Place, path: &str) -> Result<(StatusCode, Bytes), Failure> {
     ask(admin, path, Request::post(path).header("x-reportgate", "confirm"))
 }
 
-fn ask(admin: SocketAddr, path: &str, request: Builder) -> Result<(StatusCode, Bytes), Failure> {
-    let failed = |error| Failure::because(format!("cannot ask http://{admin}{path}"), error);
+fn ask(admin: &Place, path: &str, request: Builder) -> Result<(StatusCode, Bytes), Failure> {
+    let failed = |error| Failure::because(format!("cannot ask {admin}{path}"), error);
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(e.into()))?;
-    let answer = runtime.block_on(async { timeout(DEADLINE, exchange(admin, request)).await });
+    let answer = runtime.block_on(async { timeout(DEADLINE, connected(admin, request)).await });
     answer.unwrap_or_else(|_| Err("no answer within 5 s".into())).map_err(failed)
 }
 
-async fn exchange(
-    admin: SocketAddr,
-    request: Builder,
-) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
-    let stream = TokioIo::new(TcpStream::connect(admin).await?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-    let request = request.header(header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+type Answered = Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>>;
+
+async fn connected(admin: &Place, request: Builder) -> Answered {
+    let request = request.header(header::HOST, admin.address.to_string()).body(Empty::<Bytes>::new())?;
+    let stream = TcpStream::connect(admin.address).await?;
+    let Some(certificate) = &admin.certificate else { return exchange(stream, request).await };
+    let tls = TlsConnector::from(Arc::new(pinned::client(certificate.clone())?));
+    exchange(tls.connect(admin.address.ip().into(), stream).await?, request).await
+}
+
+async fn exchange<S>(stream: S, request: Request<Empty<Bytes>>) -> Answered
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         Ok((head.status, Limited::new(body, MAX_BYTES).collect().await?.to_bytes()))
@@ -123,13 +186,15 @@ mod tests {
             ("\u{feff}[admin]\r\nlisten = \"127.0.0.1:9180\"\r\n", Some("127.0.0.1:9180")),
             ("nonsense = true\n[admin]\nlisten = \"[::1]:9180\"\nhosts = []", Some("[::1]:9180")),
             ("[admin]\nlisten = \"9180\"", None),
+            ("[admin]\nlisten = \"127.0.0.1:9180\"\ntls = { cert = \"/none.pem\" }", None),
             ("[admin]", None),
             ("[server]", None),
             ("[admin", None),
             ("[admin]\nlisten = \"127.0.0.1:9180\"\n[adnim]\n[log]\n[log]\noops", Some("127.0.0.1:9180")),
         ];
         for (text, expected) in cases {
-            assert_eq!(configured(text).map(|a| a.to_string()).as_deref(), expected, "{text:?}");
+            let found = configured(text, Path::new("")).map(|place| place.address.to_string());
+            assert_eq!(found.as_deref(), expected, "{text:?}");
         }
     }
 
@@ -176,7 +241,7 @@ mod tests {
         ];
         for (answer, expected) in cases {
             let (address, asked) = answering(answer);
-            let found = get(address, "/livez").ok();
+            let found = get(&address.into(), "/livez").ok();
             let found =
                 found.map(|(status, body)| (status.as_u16(), String::from_utf8(body.to_vec()).unwrap()));
             assert_eq!(found, expected.map(|(status, body)| (status, body.to_owned())), "{answer:?}");

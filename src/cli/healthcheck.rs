@@ -10,9 +10,9 @@ use std::path::Path;
 
 /// Asks the gate that runs with the config at `path`.
 pub(super) fn run(path: &Path, target: &Target) -> Result<(), Failure> {
-    let admin = target.address(path)?;
-    match ask::get(admin, "/livez")? {
+    let admin = target.place(path)?;
+    match ask::get(&admin, "/livez")? {
         (StatusCode::OK, _) => print("alive\n"),
-        (status, _) => Err(Failure::Plain(format!("http://{admin}/livez answered {status}"))),
+        (status, _) => Err(Failure::Plain(format!("{admin}/livez answered {status}"))),
     }
 }

@@ -15,6 +15,7 @@ mod healthcheck;
 mod help;
 mod ip;
 mod permission;
+mod pinned;
 mod preview;
 mod principal;
 mod role;

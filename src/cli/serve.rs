@@ -6,7 +6,7 @@
 use super::streams::{Losses, detached_stderr, log_on_stdout};
 use super::{Failure, note};
 use reportgate::admin::{Admin, MetricSources};
-use reportgate::policy::{ListenAddress, PolicyReader, Settings};
+use reportgate::policy::{ListenAddress, PolicyReader, ServerTls, Settings};
 use reportgate::reload::{Reloader, Trigger};
 use reportgate::serve::{
     Connections, Drain, LineLog, Listener, Server, Shard, Shared, Stage, bind, look_after, random_seal_key,
@@ -151,14 +151,19 @@ fn workers(settings: &Settings) -> usize {
 
 fn announce(addresses: &Addresses, settings: &Settings) {
     for address in &addresses.server {
-        note(&format!("listening on http://{address}\n"));
+        note(&format!("listening on {}://{address}\n", scheme(settings.tls.as_ref())));
     }
     for address in settings.listen.iter().filter(|address| address.tcp().is_none()) {
         note(&format!("listening on {address}\n"));
     }
     if let Some(address) = addresses.admin {
-        note(&format!("admin on http://{address}\n"));
+        let tls = settings.admin.as_ref().and_then(|admin| admin.tls.as_ref());
+        note(&format!("admin on {}://{address}\n", scheme(tls)));
     }
+}
+
+fn scheme(tls: Option<&ServerTls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
 }
 
 /// The signals the process listens to.

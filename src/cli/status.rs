@@ -19,13 +19,12 @@ pub(super) struct Options {
 
 /// Asks the gate that runs with the config at `path`.
 pub(super) fn run(path: &Path, options: &Options) -> Result<(), Failure> {
-    let admin = options.target.address(path)?;
-    let (status, body) = ask::get(admin, "/status")?;
+    let admin = options.target.place(path)?;
+    let (status, body) = ask::get(&admin, "/status")?;
     if status != StatusCode::OK {
-        return Err(Failure::Plain(format!("http://{admin}/status answered {status}")));
+        return Err(Failure::Plain(format!("{admin}/status answered {status}")));
     }
-    let unreadable =
-        |error| Failure::because(format!("cannot read the answer of http://{admin}/status"), error);
+    let unreadable = |error| Failure::because(format!("cannot read the answer of {admin}/status"), error);
     let answer: Value = serde_json::from_slice(&body).map_err(unreadable)?;
     match options.format {
         Format::Table => print(&table(&answer)),

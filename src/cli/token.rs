@@ -356,8 +356,8 @@ fn uses(draft: &Draft, target: &Target) -> HashMap<String, String> {
     struct Page {
         last_used: HashMap<String, String>,
     }
-    let admin = target.or(draft.policy().settings.admin.as_ref().and_then(|admin| admin.listen.tcp()));
-    let asked = admin.and_then(|admin| ask::get(admin, "/tokens").ok());
+    let admin = target.or(draft.policy().settings.admin.as_ref());
+    let asked = admin.and_then(|admin| ask::get(&admin, "/tokens").ok());
     let page = asked.filter(|(status, _)| *status == StatusCode::OK);
     page.and_then(|(_, body)| serde_json::from_slice::<Page>(&body).ok())
         .map(|page| page.last_used)

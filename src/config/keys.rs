@@ -160,7 +160,7 @@ pub(super) static SERVER: TableSpec = TableSpec {
             "The header believed from trusted proxies: x-forwarded-for, forwarded, or a name",
         ),
         key("token_in", TEXTS, "Where a token may stand: bearer, header:NAME, query:NAME"),
-        later("tls", Any, "TLS certificate and key"),
+        key("tls", Table(&LISTENER_TLS), "Speak TLS; the files are read anew when they change"),
         key("workers", Integer, "Threads that serve; 0 is one per core; takes effect at start"),
         key("drain_delay", Duration, "Not ready but still accepting, for load balancers"),
         key("shutdown_grace", Duration, "How long requests under way may take at a shutdown"),
@@ -196,7 +196,7 @@ pub(super) static LIMITS: TableSpec = TableSpec {
         key("header_bytes", Size, "A request's target and headers"),
         key("headers", Integer, "Number of headers of a request"),
         key("body_bytes", Size, "A request's body"),
-        later("handshake_timeout", Duration, "For TLS and PROXY headers"),
+        key("handshake_timeout", Duration, "For a TLS handshake"),
         key("header_timeout", Duration, "To the end of a request's head"),
         key("body_timeout", Duration, "From there to the end of its body"),
         key("write_timeout", Duration, "Without progress towards the client"),
@@ -228,7 +228,7 @@ pub(super) static ADMIN: TableSpec = TableSpec {
         key("listen", Text, "ADDRESS:PORT; takes effect at start"),
         key("hosts", TEXTS, "Host names answered besides IP literals and localhost"),
         key("allowed_ips", ADDRESSES, "Who may connect; needed unless `listen` is a loopback address"),
-        later("tls", Any, "TLS certificate and key"),
+        key("tls", Table(&LISTENER_TLS), "Speak TLS; the files are read anew when they change"),
     ],
 };
 
@@ -268,7 +268,12 @@ pub(super) static BACKEND: TableSpec = TableSpec {
         key("timeout", Duration, "From there to the head of the answer"),
         key("body_timeout", Duration, "Between two pieces of the answer's body"),
         key("idle_timeout", Duration, "How long an unused connection is kept; below the backend's own limit"),
-        later("ca", Text, "The certificate authority of an https backend"),
+        key(
+            "ca",
+            Text,
+            "Certificates that an https backend is trusted by, in PEM; default: the public roots",
+        ),
+        key("client_certificate", Table(&CERTIFICATE), "What the gate shows an https backend"),
         key("http2", Boolean, "Speak HTTP/2, with prior knowledge"),
         key(
             "max_in_flight",
@@ -278,6 +283,27 @@ pub(super) static BACKEND: TableSpec = TableSpec {
         key("queue_timeout", Duration, "How long a request waits for its turn"),
         key("max_connections", Integer, "Connections of all workers, unused ones included"),
         key("health", Table(&HEALTH), "A path that is asked again and again, to learn whether a host works"),
+    ],
+};
+
+pub(super) static LISTENER_TLS: TableSpec = TableSpec {
+    name: "tls",
+    keys: &[
+        key("cert", Text, "The certificate and those that lead to its authority, in PEM"),
+        key("key", Text, "Its private key, in PEM"),
+        key(
+            "client_ca",
+            Text,
+            "Clients show a certificate of one of these authorities, in PEM; default: they need none",
+        ),
+    ],
+};
+
+pub(super) static CERTIFICATE: TableSpec = TableSpec {
+    name: "client_certificate",
+    keys: &[
+        key("cert", Text, "The certificate and those that lead to its authority, in PEM"),
+        key("key", Text, "Its private key, in PEM"),
     ],
 };
 

@@ -23,4 +23,4 @@ pub use settings::{
     SealKey, Settings, TokenLife, TokenPlace, TrustedProxies,
 };
 pub use snapshot::{Policy, PolicyReader, PolicyWriter, Snapshot, policies};
-pub use tls::{ClientTls, ServerTls};
+pub use tls::{ClientTls, ServerTls, crypto_provider};

@@ -252,7 +252,8 @@ impl Reloader {
     }
 
     fn publish(&self, work: &mut Work, accepted: Accepted) -> Outcome {
-        let Accepted { policy, warnings, sources, tests_failing, .. } = accepted;
+        let Accepted { mut policy, warnings, sources, tests_failing, .. } = accepted;
+        keep_sessions(&mut policy.settings, &self.reader().current().policy.settings);
         let restart_needed = restart_needed(&self.started_with, &policy.settings);
         let counts = (policy.reports.iter().len(), policy.principals.len(), policy.tokens.iter().len());
         let old = {
@@ -325,6 +326,13 @@ impl Work {
 fn unsettled() -> Outcome {
     tracing::debug!("the config files cannot be told yet, looking again soon");
     Outcome::Unsettled
+}
+
+/// Where the certificates are the same, clients may resume the sessions that they have.
+fn keep_sessions(new: &mut Settings, old: &Settings) {
+    if new.tls == old.tls {
+        new.tls.clone_from(&old.tls);
+    }
 }
 
 /// `status` after a success at `now`.

@@ -44,6 +44,7 @@ mod smuggling;
 mod snippets;
 mod stream;
 mod streams;
+mod tls;
 mod unix_sockets;
 mod unseen;
 mod violations;

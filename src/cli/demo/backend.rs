@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn it_is_reached_over_tcp() {
-        let (status, body) = crate::cli::ask::get(start().unwrap(), "/affiliates/leads.json").unwrap();
+        let (status, body) =
+            crate::cli::ask::get(&start().unwrap().into(), "/affiliates/leads.json").unwrap();
         assert_eq!((status, &*body), (StatusCode::UNAUTHORIZED, b"wrong key\n".as_slice()));
     }
 

@@ -6,7 +6,7 @@ mod roles;
 mod tokens;
 
 use super::problem::{Mark, Problems};
-use super::tables::Raw;
+use super::tables::{self, Raw};
 use crate::domain::names::PermissionName;
 use crate::domain::time::Timestamp;
 use crate::policy::{Backend, PermissionIndex, Policy, Report, ReportIndex};
@@ -91,6 +91,7 @@ pub(super) fn policy(mut raw: Raw, now: Timestamp, problems: &mut Problems) -> P
         backends.push(Arc::new(backend.value.clone()));
     }
     warn_of_short_grace(&mut checker, &raw);
+    warn_of_certificates(&mut checker, &raw, now);
     reports::check_names(&mut checker, &raw, &backend_names);
     let reports = reports::build(&mut checker, std::mem::take(&mut raw.reports), &backend_names);
     let roles = roles::build(&mut checker, &raw.roles, &reports, raw.settings.rate_limit);
@@ -134,6 +135,15 @@ fn warn_of_short_grace(checker: &mut Checker<'_>, raw: &Raw) {
             longest.value.name
         );
         checker.problems.warning(at, message);
+    }
+}
+
+/// Warns of certificates that clients will not believe because of the time.
+fn warn_of_certificates(checker: &mut Checker<'_>, raw: &Raw, now: Timestamp) {
+    for certificate in &raw.settings.certificates {
+        if let Some(what) = tables::out_of_time(&certificate.value, now) {
+            checker.problems.warning(certificate.mark, format!("the certificate {what}"));
+        }
     }
 }
 

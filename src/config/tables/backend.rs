@@ -1,5 +1,6 @@
 //! `[backends.NAME]` and credentials: where a backend is, and what it wants to see.
 
+use super::tls;
 use super::{Fields, Item, Reader, header_name, keys, name, parameter_name};
 use crate::config::problem::Marked;
 use crate::config::secret::quoted;
@@ -7,6 +8,7 @@ use crate::domain::names::BackendName;
 use crate::policy::{Backend, Credential, Endpoint, HealthCheck};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
+use rustls_pki_types::ServerName;
 use std::net::Ipv6Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +46,11 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
     let max_connections = fields.read("max_connections", |item| reader.count(item, 1..=MOST));
     let http2 = fields.read("http2", |item| reader.boolean(item)).unwrap_or(false);
     let health = fields.read("health", |item| health(reader, item));
+    let is_https = addresses.iter().flatten().any(|address| address.scheme() == Some("https"));
+    let tls = if is_https { tls::backend(reader, &fields, http2) } else { None };
+    if !is_https && addresses.is_some() {
+        fields.refuse(reader, &["ca", "client_certificate"], "is for https backends");
+    }
     // A backend that could not be read is still known, so that reports may name it.
     let mut addresses = addresses.unwrap_or_default().into_iter();
     let first = addresses.next().unwrap_or_else(Address::none);
@@ -52,7 +59,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         base_path: first.base_path.clone(),
         endpoint: first.endpoint(),
         others: addresses.map(Address::endpoint).collect(),
-        tls: None,
+        tls,
         http2,
         credential,
         connect_timeout,
@@ -142,22 +149,27 @@ fn url(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Address> {
     reader.parsed(item, address)
 }
 
-/// Reads `http://HOST[:PORT][/PATH]`.
+/// Reads `http://HOST[:PORT][/PATH]`, or the same with `https`.
 fn address(text: &str) -> Result<Address, &'static str> {
-    const EXPECTED: &str = "expected http://HOST, http://HOST:PORT or one with a path";
-    if text.starts_with("https://") {
-        return Err("https backends are not supported yet");
-    }
-    let rest = text.strip_prefix("http://").ok_or(EXPECTED)?;
+    const EXPECTED: &str = "expected http://HOST or https://HOST, with or without a port and a path";
+    let (scheme, rest) = text.split_once("://").ok_or(EXPECTED)?;
+    let usual_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return Err(EXPECTED),
+    };
     let at = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(at).ok_or(EXPECTED)?;
-    let (host, port) = host_and_port(authority).ok_or(EXPECTED)?;
+    let (host, port) = host_and_port(authority, usual_port).ok_or(EXPECTED)?;
+    if usual_port == 443 && ServerName::try_from(host).is_err() {
+        return Err("no certificate can name this host");
+    }
     let base_path = path.trim_end_matches('/');
     if !base_path.is_empty() {
         super::report::plain_path(base_path)?;
     }
     let in_brackets = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let authority = if port == 80 { in_brackets } else { format!("{in_brackets}:{port}") };
+    let authority = if port == usual_port { in_brackets } else { format!("{in_brackets}:{port}") };
     Ok(Address {
         url: text.into(),
         host: host.into(),
@@ -167,16 +179,16 @@ fn address(text: &str) -> Result<Address, &'static str> {
     })
 }
 
-fn host_and_port(authority: &str) -> Option<(&str, u16)> {
+fn host_and_port(authority: &str, usual_port: u16) -> Option<(&str, u16)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
         host.parse::<Ipv6Addr>().ok()?;
-        let port = if port.is_empty() { 80 } else { port_number(port.strip_prefix(':')?)? };
+        let port = if port.is_empty() { usual_port } else { port_number(port.strip_prefix(':')?)? };
         return Some((host, port));
     }
     let (host, port) = match authority.split_once(':') {
         Some((host, port)) => (host, port_number(port)?),
-        None => (authority, 80),
+        None => (authority, usual_port),
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let valid = !host.is_empty() && host.len() <= 253 && host.bytes().all(plain);
@@ -319,7 +331,12 @@ mod tests {
             ("http://legacy:80/", Some(("legacy", 80, "legacy", ""))),
             ("http://[::1]:8001/api/", Some(("::1", 8001, "[::1]:8001", "/api"))),
             ("http://[::1]", Some(("::1", 80, "[::1]", ""))),
-            ("https://legacy", None), ("legacy:80", None), ("http://", None), ("http://u:p@legacy", None), ("http://legacy:0", None),
+            ("https://legacy", Some(("legacy", 443, "legacy", ""))),
+            ("https://legacy:443/a", Some(("legacy", 443, "legacy", "/a"))),
+            ("https://[::1]", Some(("::1", 443, "[::1]", ""))),
+            ("https://legacy:80", Some(("legacy", 80, "legacy:80", ""))),
+            ("https://a_b.example", Some(("a_b.example", 443, "a_b.example", ""))),
+            ("https://-", None), ("ftp://legacy", None), ("HTTPS://legacy", None), ("legacy:80", None), ("http://", None), ("http://u:p@legacy", None), ("http://legacy:0", None),
             ("http://legacy:65536", None), ("http://legacy:+1", None), ("http://a b", None), ("http://legacy?x", None),
             ("http://legacy/a/../b", None), ("http://legacy/a?x", None), ("http://[::1", None), ("http://legacy:", None),
         ];

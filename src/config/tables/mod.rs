@@ -15,6 +15,7 @@ mod report;
 mod request;
 mod response;
 mod settings;
+mod tls;
 
 pub(super) use backend::merged as merged_credential;
 pub(super) use principal::{Own, RawPrincipal, RawPrincipals, RawRole, RawTokens, RawView};
@@ -22,6 +23,7 @@ pub(super) use rate::Rate;
 pub(super) use report::RawReport;
 pub(super) use request::IdRule;
 pub(super) use settings::RawSettings;
+pub(super) use tls::out_of_time;
 
 use super::keys::{self, TableSpec};
 use super::problem::Marked;

@@ -4,6 +4,7 @@ use super::address;
 use super::backend::secret;
 use super::rate;
 use super::report::plain_path;
+use super::tls;
 use super::{Fields, Item, Reader, header_name, keys, parameter_name};
 use crate::config::problem::{Mark, Marked};
 use crate::config::units;
@@ -11,7 +12,7 @@ use crate::domain::rate::{RateLimit, RatePeriod};
 use crate::domain::spelling::{fold, fold_header};
 use crate::policy::{
     Admin, CacheLimits, ClientHeader, Limits, ListenAddress, Lockout, LogFormat, MaxRemoved, ProxyProtocol,
-    SealKey, Settings, TokenLife, TokenPlace, TrustedProxies,
+    SealKey, ServerTls, Settings, TokenLife, TokenPlace, TrustedProxies,
 };
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -33,6 +34,8 @@ pub(in crate::config) struct RawSettings {
     pub(in crate::config) rate_limit: Option<RateLimit>,
     /// Where `shutdown_grace` or `[server]` stands.
     pub(in crate::config) grace: Option<Mark>,
+    /// Certificates of listeners.
+    pub(in crate::config) certificates: Vec<Marked<ServerTls>>,
 }
 
 impl Default for RawSettings {
@@ -75,7 +78,7 @@ impl Default for RawSettings {
             token_life: TokenLife { default: 90 * DAY, max: None },
         };
         let rate_limit = RateLimit::new(300, RatePeriod::Minute, 300);
-        Self { settings, rate_limit, grace: None }
+        Self { settings, rate_limit, grace: None, certificates: Vec::new() }
     }
 }
 
@@ -105,6 +108,10 @@ impl RawSettings {
         }
         if let Some(fields) = file.read("admin", |item| reader.fields(item, &keys::ADMIN)) {
             settings.admin = admin(reader, &fields, &settings.listen);
+            let tls = settings.admin.as_ref().and_then(|admin| admin.tls.as_ref());
+            if let Some(item) = fields.get("tls") {
+                self.certificates.extend(marked(reader, item, tls));
+            }
         }
     }
 
@@ -142,6 +149,10 @@ impl RawSettings {
         settings.drain_delay = read.unwrap_or(settings.drain_delay);
         let read = fields.read("shutdown_grace", |item| reader.duration(item, least));
         settings.shutdown_grace = read.unwrap_or(settings.shutdown_grace);
+        if let Some(item) = fields.get("tls") {
+            settings.tls = tls::listener(reader, item, &tls::SERVED);
+            self.certificates.extend(marked(reader, item, settings.tls.as_ref()));
+        }
         settings.seal_key = fields.read("seal_key", |item| seal_key(reader, item));
         if let Some(path) = fields.read("self_service", |item| reader.parsed(item, self_service)) {
             settings.self_service = path;
@@ -155,6 +166,10 @@ impl RawSettings {
             read_limits(reader, &fields, &mut settings.limits);
         }
     }
+}
+
+fn marked(reader: &Reader<'_>, item: Item<'_>, tls: Option<&ServerTls>) -> Option<Marked<ServerTls>> {
+    tls.map(|tls| Marked { value: tls.clone(), mark: reader.at(item) })
 }
 
 /// The path of the holders' own endpoints; an empty text is none.
@@ -211,6 +226,7 @@ fn read_limits(reader: &mut Reader<'_>, fields: &Fields<'_>, limits: &mut Limits
         *limit = fields.read(key, |item| reader.size(item, range)).unwrap_or(*limit);
     }
     let timeouts = [
+        ("handshake_timeout", &mut limits.handshake_timeout),
         ("header_timeout", &mut limits.header_timeout),
         ("body_timeout", &mut limits.body_timeout),
         ("write_timeout", &mut limits.write_timeout),
@@ -256,8 +272,9 @@ fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[ListenAddress]
     if servers.iter().any(shared) {
         reader.error(item, "[server] listens here: the admin endpoints need an address of their own");
     }
+    let tls = fields.read("tls", |item| tls::listener(reader, item, &[b"http/1.1"]));
     let hosts = hosts.unwrap_or_default().into_iter().map(|host| host.value).collect();
-    Some(Admin { listen: ListenAddress::Tcp(listen), tls: None, hosts, allowed_ips })
+    Some(Admin { listen: ListenAddress::Tcp(listen), tls, hosts, allowed_ips })
 }
 
 fn token_in(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[TokenPlace]>> {

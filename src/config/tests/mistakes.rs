@@ -4,16 +4,16 @@ use super::*;
 
 #[rustfmt::skip]
 const CASES: &[(&str, &str, &[&str])] = &[
-    ("url = \"http://127.0.0.1:8001\"", "url = \"https://legacy\"", &[
-        "6:7: `https://legacy`: https backends are not supported yet",
+    ("url = \"http://127.0.0.1:8001\"", "url = \"https://-\"", &[
+        "6:7: `https://-`: no certificate can name this host",
     ]),
     ("[backends.legacy]", "[backends.legacy]\nca = 'ca.pem'", &[
-        "6:1: `ca` is not supported yet; remove it",
+        "6:6: `ca` is for https backends",
     ]),
     ("url = \"http://127.0.0.1:8001\"", "urls = ['http://a/api', 'http://b/api/', 'http://c', 'http://a:80/api', 'b', 7]", &[
         "6:42: has another scheme or path than `http://a/api`: all hosts have the same",
         "6:54: this host stands twice in this list",
-        "6:73: `b`: expected http://HOST, http://HOST:PORT or one with a path",
+        "6:73: `b`: expected http://HOST or https://HOST, with or without a port and a path",
         "6:78: expected a string, found an integer",
     ]),
     ("url = \"http://127.0.0.1:8001\"", "url = 'http://a'\nurls = ['http://b']", &[

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls_pki_types::ServerName;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio_rustls::TlsConnector;
 
 /// The sending half of a connection that takes one request at a time.
 pub(super) type Http1 = http1::SendRequest<Full<Bytes>>;
@@ -128,9 +130,15 @@ pub(super) async fn open(
 }
 
 /// Connects to a host.
-async fn connect(_backend: &Backend, endpoint: &Endpoint) -> io::Result<Box<dyn Transport>> {
+async fn connect(backend: &Backend, endpoint: &Endpoint) -> io::Result<Box<dyn Transport>> {
     let stream = TcpStream::connect((&*endpoint.host, endpoint.port)).await?;
     stream.set_nodelay(true)?;
+    let Some(tls) = &backend.tls else { return Ok(Box::new(stream)) };
+    let name = ServerName::try_from(endpoint.host.to_string()).map_err(io::Error::other)?;
+    let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, stream).await?;
+    if backend.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return Err(io::Error::other("the backend does not speak HTTP/2"));
+    }
     Ok(Box::new(stream))
 }
 

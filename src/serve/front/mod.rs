@@ -3,6 +3,7 @@
 mod connection;
 mod listen;
 mod socket;
+mod tls;
 pub mod wire;
 mod worker;
 

@@ -3,6 +3,7 @@
 use super::connection::{Connection, TimedStream};
 use super::listen::Place;
 use super::socket::{Accepted, Socket};
+use super::tls;
 use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::policy::Limits;
@@ -23,6 +24,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -119,15 +121,38 @@ async fn work(shard: Arc<Shard>, mut arrivals: UnboundedReceiver<Arrival>, mut d
 async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
     let Ok(socket) = Socket::new(stream) else { return };
-    let connection = Connection::new(peer, false);
+    let (tls, patience) = {
+        let snapshot = shard.policies.current();
+        let settings = &snapshot.policy.settings;
+        (settings.tls.clone(), settings.limits.handshake_timeout)
+    };
+    let connection = Connection::new(peer, tls.is_some());
+    let Some(tls) = tls else {
+        return serve_http(&shard, &connection, socket.clone(), &socket, draining).await;
+    };
+    match tls::accept(socket.clone(), &tls, patience).await {
+        Ok(stream) => serve_http(&shard, &connection, stream, &socket, draining).await,
+        // No request has come: there is nothing to record.
+        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+    }
+}
+
+/// Serves HTTP on a connection, whatever carries it.
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
+    shard: &Arc<Shard>,
+    connection: &Arc<Connection>,
+    stream: S,
+    socket: &Socket,
+    draining: Draining,
+) {
     let builder;
     let timed = {
         let snapshot = shard.policies.current();
         let settings = &snapshot.policy.settings;
         builder = http(&settings.limits);
-        TimedStream::new(socket.clone(), socket.clone(), Arc::clone(&connection), &settings.limits)
+        TimedStream::new(stream, socket.clone(), Arc::clone(connection), &settings.limits)
     };
-    let service = service_fn(|request| answer(&shard, &connection, request, &draining));
+    let service = service_fn(|request| answer(shard, connection, request, &draining));
     let mut http = pin!(builder.serve_connection(TokioIo::new(timed), service));
     let lingered = async {
         draining.clone().reached(Stage::Draining).await;
@@ -142,7 +167,7 @@ async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     };
     tokio::select! {
         ended = served => if let Err(error) = ended {
-            record_refusal(&shard, &connection, &error);
+            record_refusal(shard, connection, &error);
         },
         // hyper, which has to serve half-closed connections, sees a reset only when it writes. Whoever
         // resets does not wait for an answer: dropping the request frees the backend.

@@ -164,11 +164,10 @@ impl Gate {
             std::fs::write(&path, config).unwrap();
         }
         let program = Program::start(&path, open_files);
-        let admin = program.stderr.wait_for("the admin address", 0, |line| url(line, "admin on http://"));
-        let first = program.stderr.wait_for("an address", 0, |line| url(line, "listening on http://"));
+        let admin = program.stderr.wait_for("the admin address", 0, |line| url(line, "admin on "));
+        let first = program.stderr.wait_for("an address", 0, |line| url(line, "listening on "));
         let lines = program.stderr.all();
-        let mut addresses: Vec<_> =
-            lines.iter().filter_map(|line| url(line, "listening on http://")).collect();
+        let mut addresses: Vec<_> = lines.iter().filter_map(|line| url(line, "listening on ")).collect();
         if addresses.is_empty() {
             addresses.push(first);
         }
@@ -341,8 +340,9 @@ pub(crate) fn replace(path: &Path, text: &str) {
     file.persist(path).unwrap();
 }
 
-/// The address behind `prefix` in a line.
+/// The address in the URL behind `prefix` in a line.
 fn url(line: &str, prefix: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once(prefix)?;
+    let rest = rest.strip_prefix("http://").or_else(|| rest.strip_prefix("https://"))?;
     rest.split(|c: char| c.is_whitespace() || c == '"' || c == ',').next()?.trim_end_matches('/').parse().ok()
 }
