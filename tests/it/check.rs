@@ -185,10 +185,8 @@ fn what_comes_later_is_refused_not_ignored() {
     let good = Config::leads(&backend).text();
     #[rustfmt::skip]
     let cases = [
-        ("[server]\n",         "[server]\ntls = { cert = \"c\", key = \"k\" }\n"),
         ("[server]\n",         "[server]\nproxy_protocol = \"required\"\n"),
         ("[admin]\n",          "[cache]\nmax_bytes = \"1MiB\"\n[admin]\n"),
-        ("[backends.legacy]\n", "[backends.legacy]\nca = \"ca.pem\"\n"),
         ("[roles.standard]",   "[reports.leads.cache]\nttl = \"30s\"\n[roles.standard]"),
     ];
     for (from, to) in cases {
