@@ -175,6 +175,7 @@ pub(crate) fn report() -> Report {
         pass_request_headers: Box::default(),
         pass_response_headers: Box::default(),
         cache: None,
+        fingerprint: [0; 32],
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,
         cache: None,
+        fingerprint: [0; 32],
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
     Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })
