@@ -23,6 +23,14 @@ pub struct Column {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnIndex(u16);
 
+impl ColumnIndex {
+    /// Its number, from 0.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
 /// All columns of a report, in the order of the config.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {

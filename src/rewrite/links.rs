@@ -134,6 +134,14 @@ impl Links {
         })
     }
 
+    /// Everything of the request that links are written by, but for the day. Holds what the client sent.
+    pub(super) fn told(&self) -> String {
+        let Page { parameters, sorts, cursors, allowed } = &self.current;
+        let current = (parameters, sorts, cursors, allowed);
+        let told = (&self.granted, &self.backend_path, &self.taken, current, &self.sent, &self.form_of_rows);
+        format!("{told:?}")
+    }
+
     /// The gate's own link; `None` when there is none that would work and lead to another page.
     pub(super) fn link(&self, backend: &str, seals: Option<&Seals>) -> Option<String> {
         if backend.len() > MAX_BACKEND_LINK {

@@ -4,6 +4,7 @@
 //! that needs a `Permit`.
 
 mod build;
+mod caching;
 mod columns;
 mod document;
 mod headers;
@@ -20,12 +21,14 @@ mod sent;
 #[cfg(test)]
 mod tests;
 
+pub use caching::Caching;
+
 use crate::decide::{Denial, Head, Permit};
 use crate::domain::dialect::{ContentCoding, DecodingLimits};
 use crate::domain::names::PrincipalId;
 use crate::domain::time::Timestamp;
-use crate::filter::Terms;
 use crate::filter::headers::Described;
+use crate::filter::{Paging, Terms};
 use crate::policy::{Backend, Grant, GrantKey, Grants, SealKey};
 use build::Contents;
 use bytes::Bytes;
@@ -63,6 +66,8 @@ pub struct Answer {
     pub decoding: DecodingLimits,
     /// What it is compressed with for the client.
     pub coding: Option<ContentCoding>,
+    /// How it may be kept; `None`: it may not.
+    pub caching: Option<Caching>,
 }
 
 impl fmt::Debug for BackendRequest {
@@ -144,7 +149,8 @@ pub fn rewrite(
     let cursors = seals.as_ref().map_or_else(|| Ok(Vec::new()), |seals| seals.open(&sent, &sorts))?;
     let contents = Contents { permit, grant: &grant, scope, parameters, sorts, cursors, sent: &sent };
     let path_and_query = contents.path_and_query()?;
-    let paging = Pages::of_answer(&contents, seals, &path_and_query, now);
+    let pages = Pages::of_answer(&contents, seals, &path_and_query, now);
+    let caching = Caching::new(&contents, pages.as_ref(), seal_key);
     Ok(BackendRequest {
         path_and_query,
         headers: headers::headers(&contents, head)?,
@@ -156,12 +162,13 @@ pub fn rewrite(
             terms: Arc::new(Terms {
                 output: permit.output(),
                 rows_of: contents.scope.rows_of(report),
-                paging,
+                paging: pages.map(|pages| Arc::new(pages) as Arc<dyn Paging>),
             }),
             pass_headers: report.pass_response_headers.clone(),
             described: Described::new(&report.name, &report.response, &report.output, permit.output()),
             decoding: report.response.decoding,
             coding: permit.coding(),
+            caching,
             grant: Arc::clone(&grant),
         },
     })

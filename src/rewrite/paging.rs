@@ -123,12 +123,18 @@ impl Pages {
         seals: Option<Seals>,
         path_and_query: &str,
         now: Timestamp,
-    ) -> Option<Arc<dyn Paging>> {
+    ) -> Option<Self> {
         let links = Links::new(contents, path_and_query, now);
         if seals.is_none() && links.is_none() {
             return None;
         }
-        Some(Arc::new(Self { seals, sorts: owned(&contents.sorts), links }))
+        Some(Self { seals, sorts: owned(&contents.sorts), links })
+    }
+
+    /// Everything of the request that they are written by, but for the holder and the key of seals. Holds what the
+    /// client sent: it is for hashing.
+    pub(super) fn told(&self) -> String {
+        format!("{:?}", (&self.sorts, self.links.as_ref().map(Links::told)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the backend sees, and what it never sees.
 
+mod caching;
 mod columns;
 mod headers;
 mod links;
