@@ -64,6 +64,7 @@ impl Gate {
             backends: Arc::default(),
             access_log,
             findings: Arc::default(),
+            cache: Arc::default(),
             draining,
             seal_key: random_seal_key(),
             spent: Arc::default(),

@@ -10,8 +10,8 @@ use crate::domain::time::{Expiry, Timestamp};
 use crate::policy::{Policy, PolicyReader};
 use crate::reload::Reloader;
 use crate::serve::{
-    ByOutcome, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, LineLog, REQUEST_BOUNDS,
-    SELF_SERVICE, Shard,
+    ByOutcome, CacheResult, Connections, Counts, DECISION_BOUNDS, Draining, Histogram, LineLog,
+    REQUEST_BOUNDS, SELF_SERVICE, Shard,
 };
 use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -100,7 +100,7 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     for shard in &sources.shards {
         counts.add(&shard.counts());
     }
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut cached) = (Vec::new(), Vec::new());
     let (mut durations, mut backend_durations) = (Vec::new(), Vec::new());
     let asked =
         counts.reports.iter().map(|(name, report)| (name.as_ref().map_or("-", |n| n.as_str()), report));
@@ -113,6 +113,9 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
             continue;
         }
         backend_durations.push(histogram(&report.backend, &REQUEST_BOUNDS, &labels));
+        for (result, count) in CacheResult::ALL.iter().zip(report.cache).filter(|(_, count)| *count > 0) {
+            cached.push(counter(count, &[("report", name), ("result", result.as_str())]));
+        }
     }
     let principals = counts.principals.iter();
     let principals =
@@ -126,6 +129,12 @@ fn requests(families: &mut Vec<MetricFamily>, sources: &Sources) {
     let mut add = |name, help, kind, metrics| families.push(family(name, help, kind, metrics));
     let (counters, histograms) = (MetricType::COUNTER, MetricType::HISTOGRAM);
     add("requests_total", "Requests by report and ending.", counters, outcomes);
+    add(
+        "cache_requests_total",
+        "Requests for reports with a cache, by what became of them.",
+        counters,
+        cached,
+    );
     add("requests_by_principal_total", "Requests by principal and ending.", counters, principals);
     add("auth_decisions_total", "Decisions about requests, by reason.", counters, decisions);
     add(
@@ -191,6 +200,11 @@ fn process(families: &mut Vec<MetricFamily>, sources: &Sources) {
         MetricType::COUNTER,
         lines,
     );
+    if let Some(shard) = sources.shards.first() {
+        let (bytes, entries) = shard.cache().figures();
+        add("cache_bytes", "What kept answers take.", MetricType::GAUGE, gauge(bytes as f64, &[]));
+        add("cache_entries", "Answers that are kept.", MetricType::GAUGE, gauge(entries as f64, &[]));
+    }
     let build = gauge(1.0, &[("version", env!("CARGO_PKG_VERSION"))]);
     add("build_info", "The version that runs.", MetricType::GAUGE, build);
 }

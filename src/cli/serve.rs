@@ -72,6 +72,7 @@ async fn serve(
         backends: Arc::default(),
         access_log: Some(Arc::clone(&access_log)),
         findings: Arc::default(),
+        cache: Arc::default(),
         draining: drain.watch(),
         seal_key: random_seal_key(),
         spent: Arc::default(),

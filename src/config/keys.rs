@@ -128,7 +128,7 @@ pub(super) static MAIN: TableSpec = TableSpec {
         key("include", TEXTS, "More files, as patterns relative to this one; `*` and `?` in the file name"),
         key("server", Table(&SERVER), "The listener for affiliates and employees"),
         key("reload", Table(&RELOAD), "How changed files come in force"),
-        later("cache", Table(&CACHE), "Memory for cached answers of all reports"),
+        key("cache", Table(&CACHE), "Memory for cached answers of all reports"),
         key("admin", Table(&ADMIN), "The listener for metrics, health and status"),
         key("log", Table(&LOG), "The access log"),
         key("defaults", Table(&DEFAULTS), "For principals and tokens that say nothing else"),
@@ -214,11 +214,15 @@ pub(super) static RELOAD: TableSpec = TableSpec {
     )],
 };
 
-static CACHE: TableSpec = TableSpec {
+pub(super) static CACHE: TableSpec = TableSpec {
     name: "[cache]",
     keys: &[
-        later("max_bytes", Size, "All reports together"),
-        later("max_entry", Size, "Larger answers are not cached"),
+        key("max_bytes", Size, "All reports together; default 256MiB; 0B: nothing is cached"),
+        key(
+            "max_entry",
+            Size,
+            "Larger answers are not cached; at most a quarter of `max_bytes`; default 8MiB",
+        ),
     ],
 };
 
@@ -345,15 +349,19 @@ pub(super) static REPORT: TableSpec = TableSpec {
         key("request", Table(&REQUEST), "How the backend's requests are written"),
         key("parameters", Map(&Table(&PARAMETER)), "Client parameters that are checked"),
         key("response", Table(&RESPONSE), "How the backend's answers are read"),
-        later("cache", Table(&REPORT_CACHE), "Cached answers"),
+        key("cache", Table(&REPORT_CACHE), "How long answers are kept; default: they are not"),
     ],
 };
 
-static REPORT_CACHE: TableSpec = TableSpec {
+pub(super) static REPORT_CACHE: TableSpec = TableSpec {
     name: "[reports.NAME.cache]",
     keys: &[
-        later("ttl", Duration, "How long an answer is fresh"),
-        later("stale_if_error", Duration, "How long it may stand in for a failing backend"),
+        key("ttl", Duration, "How long an answer is fresh"),
+        key(
+            "stale_if_error",
+            Duration,
+            "How long after that it may stand in for a failing backend; default 0s",
+        ),
     ],
 };
 

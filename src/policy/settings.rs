@@ -133,8 +133,18 @@ pub struct Lockout {
 pub struct CacheLimits {
     /// All of them together, in bytes.
     pub max_bytes: u64,
-    /// One of them, in bytes; larger ones are neither cached nor joined.
+    /// One of them, in bytes; larger ones are neither cached nor joined. At most [`CacheLimits::max_entry_of`].
     pub max_entry: usize,
+}
+
+impl CacheLimits {
+    /// The largest `max_entry` where all answers together may take `max_bytes`: a quarter.
+    ///
+    /// A quarter is for answers that still arrive, or that slow clients still read after others took their place.
+    #[must_use]
+    pub fn max_entry_of(max_bytes: u64) -> usize {
+        usize::try_from(max_bytes / 4).unwrap_or(usize::MAX)
+    }
 }
 
 /// The secret that paging cursors are sealed with, at least [`SealKey::MIN_BYTES`] long. Its `Debug` shows nothing of it.

@@ -5,6 +5,7 @@
 
 use super::back::{BackendError, Lease};
 use super::record::Record;
+use super::sighting::Observer;
 use crate::domain::dialect::ContentCoding;
 use crate::filter::coding::{Decoder, Encoder};
 use crate::filter::headers::Ending;
@@ -26,6 +27,9 @@ const WORTH_COMPRESSING: usize = 1 << 10;
 
 /// So much is compressed before a client can read it, in plain bytes; less when the backend makes us wait.
 const FLUSHED_AFTER: usize = 16 << 10;
+
+/// A body that is there already leaves in pieces of so many bytes, so that it is seen how much of it a client took.
+const PIECE: usize = 64 << 10;
 
 /// How many blocks are decoded before others get their turn, however little of them leaves: a hundred megabytes may
 /// come of one piece.
@@ -88,16 +92,21 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         match &mut self.0 {
             Inner::Whole { bytes, record } => {
-                let bytes = std::mem::take(bytes);
-                if let Some(mut record) = record.take() {
-                    record.handed_over(bytes.len());
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                if let Some(record) = record {
+                    record.handed_over(piece.len());
+                }
+                if bytes.is_empty()
+                    && let Some(mut record) = record.take()
+                {
                     record.complete();
                 }
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+                Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
             }
             Inner::Streamed { held_back, cut, record, version } => {
                 if !held_back.is_empty() {
-                    return Poll::Ready(Some(Ok(Frame::data(counted(record, std::mem::take(held_back))))));
+                    let piece = held_back.split_to(held_back.len().min(PIECE));
+                    return Poll::Ready(Some(Ok(Frame::data(counted(record, piece)))));
                 }
                 if record.is_none() {
                     return Poll::Ready(None);
@@ -186,6 +195,8 @@ pub(super) struct Cut {
     filter: Filter,
     /// For an answer that leaves compressed.
     compression: Option<Compression>,
+    /// What leaves first.
+    given_back: Bytes,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
     /// Whether the backend is waited for, until `deadline` at most.
@@ -220,6 +231,7 @@ impl Cut {
             blocks: 0,
             filter,
             compression: None,
+            given_back: Bytes::new(),
             lease: Some(lease),
             is_waiting: false,
             deadline,
@@ -229,7 +241,7 @@ impl Cut {
     /// Reads until the answer is whole or [`HELD_BACK`] is full. Failures up to there have a status of their own.
     pub(super) async fn prefetch(
         mut self: Box<Self>,
-        record: &mut Record,
+        record: &mut impl Observer,
     ) -> Result<Prefetched, BackendError> {
         let mut held_back = Vec::new();
         loop {
@@ -252,6 +264,11 @@ impl Cut {
         }
     }
 
+    /// Takes back what was given last: it is given again, first.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.given_back = bytes;
+    }
+
     /// How the answer is cut, and what was found so far.
     pub(super) fn filter(&self) -> &Filter {
         &self.filter
@@ -264,6 +281,9 @@ impl Cut {
 
     /// The next bytes that leave, never empty; `None` after the last.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BackendError>> {
+        if !self.given_back.is_empty() {
+            return Poll::Ready(Ok(Some(std::mem::take(&mut self.given_back))));
+        }
         loop {
             let plain = self.poll_plain(cx);
             let Some(compression) = &mut self.compression else { return plain };

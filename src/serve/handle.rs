@@ -2,11 +2,13 @@
 
 use super::back::{Answered, BackendError};
 use super::body::{Body, Cut, Prefetched};
+use super::cache;
 use super::drain::Stage;
 use super::front::Connection;
 use super::record::Record;
 use super::respond::{self, Sent};
 use super::shard::Shard;
+use super::sighting::Observer;
 use crate::clock;
 use crate::decide::{self, BodyRule, Denial, Head};
 use crate::domain::code::Code;
@@ -18,7 +20,7 @@ use crate::rewrite::{BackendRequest, rewrite};
 use crate::self_service;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::RETRY_AFTER;
-use http::{HeaderValue, Method, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, Version, request};
 use http_body_util::BodyExt as _;
 use std::error::Error;
 use std::pin::pin;
@@ -45,16 +47,18 @@ where
         record.head_only();
     }
     let admitted = admit(shard, &snapshot, &mut record, &head, body, connection).await;
+    let cache_limits = snapshot.policy.settings.cache;
     drop(snapshot);
     let request = match admitted {
         Ok(Admitted::Report(request)) => request,
         Ok(Admitted::SelfService(document)) => return respond::document(document, record),
         Err(denial) => return respond::refusal(&denial, record),
     };
-    match forward(shard, &request, &mut record).await {
-        Ok(Begun { from, sent, body }) => respond::success(&from, request.answer(), sent, record, |record| {
-            Body::cut(body, record, head.version)
-        }),
+    if let Some(caching) = request.answer().caching.clone() {
+        return Box::pin(cache::answer(shard, request, caching, cache_limits, head.version, record)).await;
+    }
+    match forward(shard, &request, &mut *record).await {
+        Ok(begun) => begun.respond(&request, head.version, record),
         Err(error) => respond::backend_failure(&error, &request, record),
     }
 }
@@ -137,22 +141,36 @@ where
 }
 
 /// An answer that may be passed on, as far as it is held back.
-struct Begun {
-    from: http::response::Parts,
-    sent: Sent,
-    body: Prefetched,
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) from: http::response::Parts,
+    pub(super) sent: Sent,
+    pub(super) body: Prefetched,
+}
+
+impl Begun {
+    /// The answer to the client.
+    pub(super) fn respond(
+        self,
+        request: &BackendRequest,
+        version: Version,
+        record: Box<Record>,
+    ) -> Response<Body> {
+        let Self { from, sent, body } = self;
+        respond::success(&from, request.answer(), sent, record, |record| Body::cut(body, record, version))
+    }
 }
 
 /// Sends the request and reads its answer as far as it is held back.
-async fn forward(
+pub(super) async fn forward(
     shard: &Shard,
     request: &BackendRequest,
-    record: &mut Record,
+    record: &mut impl Observer,
 ) -> Result<Begun, BackendError> {
     let turn = shard.client.turn(request).await?;
     let began = Instant::now();
     let answered = shard.client.send(request, turn).await;
-    record.backend_duration = Some(began.elapsed());
+    record.answered(began.elapsed());
     let Answered { response, lease } = answered?;
     let (from, incoming) = response.into_parts();
     let success =

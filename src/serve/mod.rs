@@ -6,6 +6,7 @@
 
 mod back;
 mod body;
+mod cache;
 mod drain;
 mod fetch;
 mod findings;
@@ -16,10 +17,12 @@ mod line_log;
 mod record;
 mod respond;
 mod shard;
+mod sighting;
 mod tally;
 
 pub use back::{Backends, look_after};
 pub use body::{Aborted, Body};
+pub use cache::AnswerCache;
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
@@ -31,7 +34,9 @@ pub use shard::{Shard, Shared, random_seal_key};
 pub(crate) use front::Connection;
 pub(crate) use handle::handle;
 pub(crate) use respond::problem_json;
-pub(crate) use tally::{ByOutcome, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS, SELF_SERVICE};
+pub(crate) use tally::{
+    ByOutcome, CacheResult, Counts, DECISION_BOUNDS, Histogram, REQUEST_BOUNDS, SELF_SERVICE,
+};
 
 use crate::policy::PolicyReader;
 use front::Crew;

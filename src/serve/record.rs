@@ -10,7 +10,8 @@ use super::findings::Topic;
 use super::front::Connection;
 use super::limit::Standing;
 use super::shard::Shard;
-use super::tally::{Counted, Outcome, SELF_SERVICE};
+use super::sighting::Sighting;
+use super::tally::{CacheResult, Counted, Outcome, SELF_SERVICE};
 use crate::decide::Facts;
 use crate::domain::address::Peer;
 use crate::domain::code::Code;
@@ -55,6 +56,8 @@ pub(crate) struct Record {
     self_service: bool,
     /// `None`: its holder is not known.
     standing: Option<Standing>,
+    /// What became of it in the cache; `None` where the report has none.
+    cache: Option<CacheResult>,
 }
 
 /// How much of the answer the connection has taken.
@@ -102,6 +105,7 @@ impl Record {
             violation: None,
             self_service: false,
             standing: None,
+            cache: None,
         }
     }
 
@@ -116,6 +120,28 @@ impl Record {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// This became of it in the cache.
+    pub(super) fn cached(&mut self, result: CacheResult) {
+        self.cache = Some(result);
+    }
+
+    /// What will be seen of an answer that this request asks for, but not alone.
+    pub(super) fn sighting(&self) -> Sighting {
+        Sighting::new(&self.shard, self.generation, self.facts.report.clone())
+    }
+
+    /// This was seen of the answer.
+    pub(super) fn see(&mut self, sighting: Option<Sighting>) {
+        let Some(sighting) = sighting else { return };
+        self.backend_duration = sighting.backend_duration;
+        self.columns_removed = sighting.columns_removed;
+        self.foreign_rows = sighting.foreign_rows;
     }
 
     /// It asks for one of the holders' own endpoints.
@@ -288,6 +314,7 @@ impl Drop for Record {
             columns_removed: self.columns_removed,
             foreign_rows: self.foreign_rows,
             violation: self.violation,
+            cache: self.cache,
         });
         if let Some(log) = &self.shard.access_log {
             log.push(self.line(duration).as_bytes());

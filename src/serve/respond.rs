@@ -121,6 +121,13 @@ pub(crate) fn success(
     mut record: Box<Record>,
     body: impl FnOnce(Box<Record>) -> Body,
 ) -> Response<Body> {
+    let head = head(from, answer, sent);
+    record.answer(from.status, None);
+    finished(from.status, head, record, body)
+}
+
+/// What a success says of itself, whoever asks.
+pub(crate) fn head(from: &http::response::Parts, answer: &Answer, sent: Sent) -> HeaderMap {
     let mut head = HeaderMap::with_capacity(12);
     let passes = answer.described.body(sent.same_bytes);
     headers::pass_headers(&from.headers, &answer.pass_headers, passes, &mut head);
@@ -128,8 +135,18 @@ pub(crate) fn success(
     if let Some(coding) = sent.coding {
         head.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
     }
-    record.answer(from.status, None);
-    finished(from.status, head, record, body)
+    head
+}
+
+/// A success that was read before, under the head that it had then.
+pub(crate) fn kept(
+    status: StatusCode,
+    head: HeaderMap,
+    mut record: Box<Record>,
+    body: impl FnOnce(Box<Record>) -> Body,
+) -> Response<Body> {
+    record.answer(status, None);
+    finished(status, head, record, body)
 }
 
 /// A document of the gate's own.

@@ -1,9 +1,10 @@
 //! One independent share of the serving: what a worker, or an embedded gate, owns alone.
 //!
-//! Shards have in common what [`Shared`] holds and nothing else, so that no request on one core writes a cache line of another, but for a holder whose requests
-//! come to both.
+//! Shards have in common what [`Shared`] holds and nothing else, so that no request on one core writes a cache line of
+//! another, but for a holder whose requests come to both, or a report whose answers are kept.
 
 use super::back::{Backends, Client};
+use super::cache::AnswerCache;
 use super::drain::Draining;
 use super::findings::Findings;
 use super::limit::{RatesAtHand, Spent, Standing};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub access_log: Option<Arc<LineLog>>,
     /// What was told to the operator.
     pub findings: Arc<Findings>,
+    /// The kept answers.
+    pub cache: Arc<AnswerCache>,
     /// The end of serving.
     pub draining: Draining,
     /// What paging cursors are sealed under where the config names nothing: the next page may be asked of any shard.
@@ -47,6 +50,7 @@ pub struct Shard {
     pub(super) tally: Tally,
     pub(super) access_log: Option<Arc<LineLog>>,
     pub(super) findings: Arc<Findings>,
+    pub(super) cache: Arc<AnswerCache>,
     pub(super) draining: Draining,
     /// What paging cursors are sealed under where the config names nothing.
     pub(super) seal_key: Option<SealKey>,
@@ -75,6 +79,7 @@ impl Shard {
             tally: Tally::default(),
             access_log: shared.access_log,
             findings: shared.findings,
+            cache: shared.cache,
             draining: shared.draining,
             seal_key: shared.seal_key,
             spent: shared.spent,
@@ -87,6 +92,11 @@ impl Shard {
     /// What is known of backends.
     pub(crate) fn backends(&self) -> &Arc<Backends> {
         self.client.backends()
+    }
+
+    /// The kept answers, which it shares.
+    pub(crate) fn cache(&self) -> &AnswerCache {
+        &self.cache
     }
 
     /// What it counted so far.

@@ -92,6 +92,37 @@ impl ByOutcome {
     }
 }
 
+/// What became of a request for a report that has a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheResult {
+    /// It got what was kept.
+    Hit,
+    /// It was for the backend to answer.
+    Miss,
+    /// It got what the backend gave another that asked at the same time.
+    Joined,
+    /// It got what was kept for longer than it is fresh, since the backend failed.
+    Stale,
+    /// It had nothing to do with the cache.
+    Bypass,
+}
+
+impl CacheResult {
+    /// Every one.
+    pub(crate) const ALL: [Self; 5] = [Self::Hit, Self::Miss, Self::Joined, Self::Stale, Self::Bypass];
+
+    /// The `result` of `cache_requests_total`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Joined => "joined",
+            Self::Stale => "stale",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
 /// What is counted of one report; of none, for requests that found none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReportCounts {
@@ -102,6 +133,8 @@ pub(crate) struct ReportCounts {
     pub(crate) foreign_rows: u64,
     /// Answers of the backend that broke its dialect, by kind.
     pub(crate) violations: HashMap<&'static str, u64>,
+    /// By what became of them in the cache, in the order of [`CacheResult::ALL`].
+    pub(crate) cache: [u64; CacheResult::ALL.len()],
 }
 
 impl ReportCounts {
@@ -111,6 +144,9 @@ impl ReportCounts {
         self.backend.add(&other.backend);
         self.columns_removed += other.columns_removed;
         self.foreign_rows += other.foreign_rows;
+        for (to, from) in self.cache.iter_mut().zip(&other.cache) {
+            *to += from;
+        }
         for (kind, count) in &other.violations {
             *self.violations.entry(kind).or_default() += count;
         }
@@ -159,6 +195,7 @@ pub(crate) struct Counted<'r> {
     pub(crate) columns_removed: u64,
     pub(crate) foreign_rows: u64,
     pub(crate) violation: Option<&'static str>,
+    pub(crate) cache: Option<CacheResult>,
 }
 
 /// The counts of one shard.
@@ -232,6 +269,9 @@ impl Tally {
         }
         report.columns_removed += request.columns_removed;
         report.foreign_rows += request.foreign_rows;
+        if let Some(count) = request.cache.and_then(|result| report.cache.get_mut(result as usize)) {
+            *count += 1;
+        }
         if let Some(kind) = request.violation {
             *report.violations.entry(kind).or_default() += 1;
         }
@@ -260,6 +300,7 @@ mod tests {
             columns_removed: 2,
             foreign_rows: 5,
             violation: outcome.map(|_| "syntax"),
+            cache: Some(CacheResult::Stale),
         };
         let (one, two) = (Tally::default(), Tally::default());
         for tally in [&one, &two] {
@@ -277,6 +318,7 @@ mod tests {
         assert_eq!((leads.request.buckets[0], leads.request.count), (2, 3), "a bound is inclusive");
         assert_eq!(leads.request.buckets.iter().sum::<u64>(), 2, "40 s lie beyond the last bound");
         assert_eq!((leads.columns_removed, leads.foreign_rows, leads.violations["syntax"]), (6, 15, 1));
+        assert_eq!(leads.cache, [0, 0, 0, 3, 0]);
         assert_eq!((sum.in_flight, sum.decision.buckets[0]), (1, 2));
     }
 }

@@ -10,6 +10,7 @@
 mod answers;
 mod backend_answers;
 mod backends;
+mod cache;
 mod check;
 mod codings;
 mod commands;

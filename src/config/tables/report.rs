@@ -7,8 +7,12 @@ use crate::domain::column::{Catalogue, Column};
 use crate::domain::dialect::{BodyKind, Place};
 use crate::domain::names::{ColumnName, PermissionName, ReportName};
 use crate::domain::template::Template;
-use crate::policy::{BackendIndex, Methods, PermissionIndex, Report};
+use crate::policy::{BackendIndex, CacheRule, Methods, PermissionIndex, Report};
 use http::Method;
+use std::time::Duration;
+
+/// Answers kept for longer are worth a warning.
+const LONG_TTL: Duration = Duration::from_secs(86_400);
 
 /// A report whose permission and backend are not looked up yet.
 pub(in crate::config) struct RawReport {
@@ -73,11 +77,26 @@ pub(super) fn read(reader: &mut Reader<'_>, at: Marked<&str>, item: Item<'_>) ->
         response: answers.dialect,
         pass_request_headers: answers.pass_request.into_iter().map(|name| name.value).collect(),
         pass_response_headers: answers.pass_response,
-        cache: None,
+        cache: fields.read("cache", |item| cache(reader, item)),
         fingerprint: [0; 32],
     };
     let path = path_item.map_or(fields.at, |item| reader.at(item));
     Some(RawReport { report, mark: at.mark, path, permission, backend, ids, has_catalogue, claims })
+}
+
+fn cache(reader: &mut Reader<'_>, item: Item<'_>) -> Option<CacheRule> {
+    let fields = reader.fields(item, &keys::REPORT_CACHE)?;
+    let ttl = fields.required(reader, "ttl")?;
+    let ttl_of = reader.duration(ttl, Duration::from_secs(1))?;
+    if ttl_of > LONG_TTL {
+        let at = reader.at(ttl);
+        reader.problems.warning(
+            at,
+            "is long: so old may answers be, and nothing but a change of the report refreshes them",
+        );
+    }
+    let stale = fields.read("stale_if_error", |item| reader.duration(item, Duration::ZERO));
+    Some(CacheRule { ttl: ttl_of, stale_if_error: stale.unwrap_or_default() })
 }
 
 /// Refuses cursors that come back in a body where no client may send one.

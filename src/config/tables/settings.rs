@@ -93,6 +93,9 @@ impl RawSettings {
             let read = fields.read("max_removed", |item| reader.parsed(item, max_removed));
             settings.max_removed = read.unwrap_or(settings.max_removed);
         }
+        if let Some(fields) = file.read("cache", |item| reader.fields(item, &keys::CACHE)) {
+            read_cache(reader, &fields, &mut settings.cache);
+        }
         if let Some(fields) = file.read("log", |item| reader.fields(item, &keys::LOG)) {
             let words = [("json", LogFormat::Json), ("text", LogFormat::Text)];
             let read = fields.read("format", |item| reader.choice(item, &words));
@@ -253,6 +256,20 @@ fn read_lockout(reader: &mut Reader<'_>, item: Item<'_>, default: Option<Lockout
         *duration = read.unwrap_or(*duration);
     }
     Some(lockout)
+}
+
+fn read_cache(reader: &mut Reader<'_>, fields: &Fields<'_>, cache: &mut CacheLimits) {
+    let max_bytes = fields.read("max_bytes", |item| reader.size(item, 0..=1 << 40));
+    let max_entry = fields.read("max_entry", |item| reader.size(item, 1..=1 << 30));
+    let max_bytes = max_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(cache.max_bytes);
+    let most = CacheLimits::max_entry_of(max_bytes);
+    if let (Some(item), Some(max_entry)) = (fields.get("max_entry"), max_entry)
+        && max_bytes > 0
+        && max_entry > most
+    {
+        reader.error(item, format!("is more than a quarter of `max_bytes`, {most}B"));
+    }
+    *cache = CacheLimits { max_bytes, max_entry: max_entry.unwrap_or(cache.max_entry).min(most) };
 }
 
 fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[ListenAddress]) -> Option<Admin> {

@@ -116,7 +116,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("[[affiliates.acme.tokens]]", "tokens = []\n[x]", &[
         "42:10: tokens stand as tables of their own, [[affiliates.ID.tokens]] or [[employees.ID.tokens]]",
-        "43:2: unknown key `x` (expected one of: admin, affiliates, backends, defaults, employees, include, log, reload, reports, roles, server, test)",
+        "43:2: unknown key `x` (expected one of: admin, affiliates, backends, cache, defaults, employees, include, log, reload, reports, roles, server, test)",
     ]),
     ("expires = 2027-02-20T10:15:00+01:00", "expires = 2026-02-20T10:15:00+01:00\ncolumns.leads = [\"country\"]", &[
         "47:1: put a token's `columns` in front of its `expires`: a file cut off in between would give it more access",
@@ -326,7 +326,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "4:17: `::1`: expected a host name without a port",
         "7:15: `101%`: is more than 100%",
         "9:10: expected \"json\" or \"text\", found `xml`",
-        "12:2: unknown key `x` (expected one of: admin, affiliates, backends, defaults, employees, include, log, reload, reports, roles, server, test)",
+        "12:2: unknown key `x` (expected one of: admin, affiliates, backends, cache, defaults, employees, include, log, reload, reports, roles, server, test)",
     ]),
     ("[employees.jane]", "[[test]]\nas = \"acme\"\nfrom = \"1.2.3.4\"\nrequest = \"GET /x\"\nexpect = \"ip_not_alowed\"\nbackend_json = { x = 1 }\n[[test]]\nas = \"acme\"\nexpect = \"token_expired\"\nbackend_path = \"/x\"\nfrom = \"1\"\nrequest = \"GET /x\"\n[employees.jane]", &[
         "52:10: expected \"allow\" or a code of an answer, found `ip_not_alowed` (did you mean `ip_not_allowed`?)",
@@ -358,6 +358,23 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ]),
     ("path = \"/api/v1/reports/leads\"", "path = \"/_gate/leads\"", &[
         "10:8: `/_gate/leads`: paths under /_gate are the gate's own",
+    ]),
+    ("[backends.legacy]", "[cache]\nmax_bytes = \"1KiB\"\nmax_entry = \"257B\"\nttl = \"1s\"\n[reports.leads.cache]\nttl = \"999ms\"\nstale = \"1s\"\n[backends.legacy]", &[
+        "7:13: is more than a quarter of `max_bytes`, 256B",
+        "8:1: unknown key `ttl` (expected one of: max_bytes, max_entry)",
+        "10:7: must be at least 1000ms",
+        "11:1: unknown key `stale` (expected one of: stale_if_error, ttl)",
+    ]),
+    ("[backends.legacy]", "[cache]\nmax_entry = \"65MiB\"\n[reports.leads.cache]\n[backends.legacy]", &[
+        "6:13: is more than a quarter of `max_bytes`, 67108864B",
+        "7:1: `ttl` is missing",
+    ]),
+    ("[backends.legacy]", "[cache]\nmax_bytes = \"1TiB\"\nmax_entry = \"0B\"\n[reports.leads.cache]\nttl = \"86401s\"\n[backends.legacy]", &[
+        "6:13: `1TiB`: expected a size such as 512B, 64KiB, 8MiB or 1GiB",
+        "7:13: expected 1B to 1073741824B",
+        "9:7: warning: is long: so old may answers be, and nothing but a change of the report refreshes them",
+    ]),
+    ("[backends.legacy]", "[cache]\nmax_bytes = \"0B\"\nmax_entry = \"1GiB\"\n[reports.leads.cache]\nttl = \"24h\"\nstale_if_error = \"0s\"\n[backends.legacy]", &[
     ]),
     ("country = {}", "country = {}\nStat = {}\n\"Stat.payout\" = {}", &[
         "18:1: columns `Stat` and `Stat.payout` have the same `response`, or one inside the other's",

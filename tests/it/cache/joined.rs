@@ -1,0 +1,165 @@
+//! Those who ask for the same at once.
+
+use super::*;
+
+#[test]
+fn fifty_at_once_are_one_backend_request() {
+    let backend = RecordingBackend::json(ROW);
+    let config = Config::empty(&backend).server("workers = 3").with(&cached("ttl = \"1m\"")).with(&acme());
+    let gate = start(&config);
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        waiting.wait();
+        reply.json(ROW);
+    });
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..50).map(|_| scope.spawn(|| gate.get("acme", "/leads"))).collect();
+        gate.wait_for_metric("requests_in_flight", 50.0);
+        bell.ring();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    assert_eq!(backend.count(), 1);
+    for answer in &answers {
+        assert_eq!((answer.status, answer.text().as_str()), (200, OWN_ROW));
+    }
+    let stored = answers.iter().filter(|answer| told(answer) == "reportgate; fwd=miss; stored").count();
+    let joined = answers.iter().filter(|answer| told(answer) == "reportgate; fwd=miss; collapsed").count();
+    assert_eq!((stored, joined), (1, 49));
+    gate.wait_for_metric("cache_requests_total{report=\"leads\",result=\"joined\"}", 49.0);
+    let lines: Vec<_> = answers.iter().map(|answer| gate.access_line(answer.request_id())).collect();
+    assert_eq!(lines.iter().filter(|line| !line["backend_ms"].is_null()).count(), 1);
+    assert!(lines.iter().all(|line| line["bytes"] == OWN_ROW.len()));
+}
+
+#[test]
+fn who_asked_first_may_leave() {
+    let backend = RecordingBackend::json(ROW);
+    let gate = gate(&backend);
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        waiting.wait();
+        reply.json(ROW);
+    });
+    let mut first = gate.client();
+    first.send(&Request::get("/leads").of("acme").bytes());
+    eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+    let lines = gate.lines();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..5).map(|_| scope.spawn(|| gate.get("acme", "/leads"))).collect();
+        gate.wait_for_metric("requests_in_flight", 6.0);
+        socket2::SockRef::from(first.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(first);
+        assert_eq!(gate.line_with_code(lines, "client_gone")["status"], 499);
+        bell.ring();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    assert_eq!(backend.count(), 1);
+    let collapsed = |answer: &Answer| told(answer) == "reportgate; fwd=miss; collapsed";
+    assert!(answers.iter().all(|answer| answer.text() == OWN_ROW && collapsed(answer)));
+    // What was seen of the answer is told once, by one of those that stayed.
+    let lines: Vec<_> = answers.iter().map(|answer| gate.access_line(answer.request_id())).collect();
+    assert_eq!(lines.iter().filter(|line| line["columns_removed"] == 2).count(), 1);
+}
+
+#[test]
+fn when_all_have_left_the_backend_is_free() {
+    let backend = RecordingBackend::json(ROW);
+    let gate = gate(&backend);
+    let freed = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&freed);
+    backend.behave(move |_, reply| {
+        reply.stall();
+        counting.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut clients = [gate.client(), gate.client()];
+    for client in &mut clients {
+        client.send(&Request::get("/leads").of("acme").bytes());
+    }
+    gate.wait_for_metric("requests_in_flight", 2.0);
+    eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+    for client in clients {
+        socket2::SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    eventually("the backend's connection is closed", || (freed.load(Ordering::Relaxed) == 1).then_some(()));
+    backend.behave(|_, reply| reply.json(ROW));
+    assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=miss; stored");
+}
+
+#[test]
+fn too_large_answers_are_neither_kept_nor_joined() {
+    let backend = RecordingBackend::json(ROW);
+    let limits = "[cache]\nmax_bytes = \"4MiB\"\nmax_entry = \"256KiB\"\n";
+    let config = Config::empty(&backend).with(limits).with(&cached("ttl = \"1m\"")).with(&acme());
+    let gate = start(&config);
+    let body = large(300 << 10);
+    let sent = body.clone();
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        waiting.wait();
+        reply.json(&sent);
+    });
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| gate.get("acme", "/leads"))).collect();
+        gate.wait_for_metric("requests_in_flight", 4.0);
+        eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+        bell.ring();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    assert_eq!(backend.count(), 4);
+    for answer in &answers {
+        assert_eq!((answer.end, answer.text() == body), (End::Complete, true));
+        assert_eq!(told(answer), "reportgate; fwd=miss");
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+        assert_eq!(gate.access_line(answer.request_id())["bytes"], body.len());
+    }
+    // It is known now: nobody waits for it any more.
+    assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=bypass");
+    // One byte less than too much is kept.
+    let sent = large(200 << 10);
+    backend.behave(move |_, reply| reply.json(&sent));
+    for _ in 0..2 {
+        assert_eq!(gate.get("acme", "/leads?q=1").text(), large(200 << 10));
+    }
+    assert!(told(&gate.get("acme", "/leads?q=1")).contains("; hit; "));
+}
+
+#[test]
+fn failures_are_shared_by_those_who_wait_and_never_kept() {
+    let backend = RecordingBackend::json(ROW);
+    let gate = gate(&backend);
+    #[rustfmt::skip]
+    let cases = [
+        ("500 Oops", ROW, 502, "backend_failed"), ("404 Not Found", ROW, 404, "backend_rejected"), ("401 Who", ROW, 502, "backend_refused"),
+        ("503 Busy", ROW, 503, "overloaded"), ("200 OK", "{\"rows\":[", 502, "backend_response_invalid"), ("200 OK", "<html>", 502, "backend_response_invalid"),
+    ];
+    for (line, body, status, code) in cases {
+        let seen = backend.count();
+        let bell = Bell::default();
+        let waiting = bell.clone();
+        backend.behave(move |_, reply| {
+            waiting.wait();
+            reply.respond(line, "", body);
+        });
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..5).map(|_| scope.spawn(|| gate.get("acme", "/leads"))).collect();
+            gate.wait_for_metric("requests_in_flight", 5.0);
+            bell.ring();
+            calls.into_iter().map(|call| call.join().unwrap()).collect()
+        });
+        for answer in &answers {
+            assert_eq!((answer.status, answer.code().as_str(), told(answer)), (status, code, "-"), "{line}");
+        }
+        assert_eq!(backend.count(), seen + 1, "{line}: a sick backend is not stormed");
+        assert_eq!(gate.get("acme", "/leads").code(), code, "{line}");
+        assert_eq!(backend.count(), seen + 2, "{line}: a failure is not kept");
+    }
+    backend.behave(|_, reply| reply.respond("204 No Content", "", ""));
+    for _ in 0..2 {
+        assert_eq!(gate.get("acme", "/leads").status, 204);
+    }
+    backend.behave(|_, reply| reply.json(ROW));
+    assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=miss; stored");
+}
