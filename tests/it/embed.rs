@@ -4,6 +4,7 @@ use crate::harness::{Config, LEADS, ROW, RecordingBackend, Request, SECRET, affi
 use axum::Router;
 use axum::extract::State;
 use axum::routing::any;
+use http_body_util::BodyExt as _;
 use reportgate::Gate;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -111,4 +112,33 @@ fn nothing_secret_is_printed_for_debugging() {
     for printed in [format!("{answer:?}"), format!("{gate:?}"), format!("{refused:?}"), refused.to_string()] {
         assert!(!printed.contains(SECRET), "{printed}");
     }
+}
+
+#[test]
+fn an_embedded_gate_keeps_answers() {
+    let backend = RecordingBackend::json(ROW);
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    let acme = affiliate("acme", "role = \"standard\"\nscope = [\"1001\"]");
+    let cache = "\n[reports.leads.cache]\nttl = \"1m\"\n";
+    std::fs::write(&path, Config::empty(&backend).with(LEADS).with(cache).with(&acme).text()).unwrap();
+    let gate = Arc::new(Gate::new(&path).expect("a good config"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let call = || {
+        let gate = Arc::clone(&gate);
+        let request = http::Request::get("/leads").header("host", "gate.test");
+        let request = request.header("authorization", format!("Bearer {}", token("acme")));
+        let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+        runtime.spawn(async move {
+            let answer = gate.call(request, IpAddr::V4(Ipv4Addr::LOCALHOST)).await;
+            (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
+        })
+    };
+    let calls: Vec<_> = (0..20).map(|_| call()).collect();
+    for call in calls {
+        let (status, body) = runtime.block_on(call).unwrap();
+        let expected = r#"{"rows":[{"created_at":"2026-01-01","country":"DE","commission":1.50}]}"#;
+        assert_eq!((status, &*body), (200, expected.as_bytes()));
+    }
+    assert_eq!(backend.count(), 1);
 }

@@ -4,9 +4,10 @@
 //! kept, comes too slowly, or finds no room: then the one that asked first gets it as it comes.
 
 use super::Landing;
-use super::flight::{IsKept, State};
+use super::flight::{Flight, IsKept, State};
 use super::share::{Buffer, Why};
 use super::store::Entry;
+use crate::filter::Filter;
 use crate::rewrite::{BackendRequest, Caching};
 use crate::serve::back::BackendError;
 use crate::serve::body::{Cut, Prefetched};
@@ -14,7 +15,7 @@ use crate::serve::handle::{Begun, forward};
 use crate::serve::record::Record;
 use crate::serve::respond;
 use crate::serve::shard::Shard;
-use crate::serve::sighting::{Observer as _, Sighting};
+use crate::serve::sighting::{Observer, Sighting};
 use http::header::VARY;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -94,11 +95,11 @@ async fn gather(
     landing: &Landing,
     sighting: &mut Sighting,
 ) -> Gathered {
-    let begun = match forward(shard, request, sighting).await {
+    let mut watch = Watch { flight: &landing.flight, sighting };
+    let begun = match forward(shard, request, &mut watch).await {
         Ok(begun) => begun,
         Err(error) => return Gathered::Failed(error),
     };
-    landing.flight.reading();
     if !is_told_by_key(&begun.from.headers, caching) {
         return Gathered::Unfit(begun, Why::Itself);
     }
@@ -120,6 +121,35 @@ async fn gather(
     };
     let (body, why) = body;
     Gathered::Unfit(Begun { from, sent, body }, why)
+}
+
+/// Tells those who wait that the backend answers.
+struct Watch<'f> {
+    flight: &'f Flight,
+    sighting: &'f mut Sighting,
+}
+
+impl Observer for Watch<'_> {
+    fn is_head(&self) -> bool {
+        self.sighting.is_head()
+    }
+
+    fn answered(&mut self, after: Duration) {
+        self.sighting.answered(after);
+        self.flight.reading();
+    }
+
+    fn found(&mut self, filter: &Filter) {
+        self.sighting.found(filter);
+    }
+
+    fn filtered(&mut self, filter: &Filter) {
+        self.sighting.filtered(filter);
+    }
+
+    fn filtered_whole(&mut self, filter: &Filter) {
+        self.sighting.filtered_whole(filter);
+    }
 }
 
 /// What is not in a buffer.

@@ -1,6 +1,8 @@
 //! Those who ask for the same at once.
 
 use super::*;
+use crate::harness::Client;
+use std::io::Read as _;
 
 #[test]
 fn fifty_at_once_are_one_backend_request() {
@@ -162,4 +164,92 @@ fn failures_are_shared_by_those_who_wait_and_never_kept() {
     }
     backend.behave(|_, reply| reply.json(ROW));
     assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=miss; stored");
+}
+
+/// What the gate has for a client by now, at least `bytes` of it; the rest of the answer is still to come.
+fn first_bytes(client: &mut Client, bytes: usize) -> Vec<u8> {
+    let mut first = vec![0; bytes];
+    client.stream().read_exact(&mut first).expect("the beginning of an answer");
+    first
+}
+
+#[test]
+fn slow_answers_are_not_held_back_for_ever() {
+    let backend = RecordingBackend::json(ROW);
+    let config = Config::empty(&backend).backend("timeout = \"300ms\"");
+    let gate = start(&config.with(&cached("ttl = \"1m\"")).with(&acme()));
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        let body = large(200 << 10);
+        let (first, second) = body.as_bytes().split_at(100 << 10);
+        reply.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()));
+        reply.send(first);
+        waiting.wait();
+        reply.send(second);
+    });
+    let mut clients = [gate.client(), gate.client()];
+    for client in &mut clients {
+        client.send(&Request::get("/leads").of("acme").bytes());
+        eventually("the backend is asked", || (backend.count() >= 1).then_some(()));
+    }
+    for client in &mut clients {
+        let head = first_bytes(client, 16 << 10);
+        assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(memchr::memmem::find(&head, b"cache-status: reportgate; fwd=miss\r\n").is_some());
+    }
+    assert_eq!(backend.count(), 2, "the other one went by itself");
+    bell.ring();
+    assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=bypass");
+}
+
+#[test]
+fn who_joins_waits_as_long_as_its_own_config_says() {
+    let backend = RecordingBackend::json(ROW);
+    let config = |timeout: &str| {
+        let config =
+            Config::empty(&backend).backend(&format!("connect_timeout = \"100ms\"\ntimeout = \"{timeout}\""));
+        config.with(&cached("ttl = \"1m\"")).with(&acme())
+    };
+    let gate = start(&config("19s"));
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        waiting.wait();
+        reply.json(ROW);
+    });
+    let mut first = gate.client();
+    first.send(&Request::get("/leads").of("acme").bytes());
+    eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+    gate.reload(&config("200ms"));
+    let answer = gate.get("acme", "/leads");
+    assert_eq!((answer.status, answer.code().as_str()), (504, "backend_timeout"));
+    assert_eq!(backend.count(), 1, "it had joined");
+    bell.ring();
+    assert_eq!(first.answer("GET").unwrap().text(), OWN_ROW);
+}
+
+/// The worker that reads the answer ends before the one that waits for it.
+#[test]
+fn who_waits_takes_over_when_the_reader_is_gone() {
+    let backend = RecordingBackend::json(ROW);
+    let config = Config::empty(&backend).server("workers = 2").with(&cached("ttl = \"1m\"")).with(&acme());
+    let mut gate = start(&config);
+    backend.behave(|_, reply| reply.stall());
+    let mut clients = [gate.client(), gate.client()];
+    for client in &mut clients {
+        client.send(&Request::get("/leads").of("acme").bytes());
+        eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+    }
+    gate.wait_for_metric("requests_in_flight", 2.0);
+    backend.behave(|_, reply| reply.json(ROW));
+    gate.signal("TERM");
+    let [first, mut second] = clients;
+    socket2::SockRef::from(first.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    let answer = second.answer("GET").expect("an answer");
+    assert_eq!((answer.status, answer.text().as_str()), (200, OWN_ROW));
+    assert_eq!(told(&answer), "reportgate; fwd=miss; stored");
+    assert_eq!(backend.count(), 2);
+    gate.exit();
 }
