@@ -147,8 +147,9 @@ fn a_path_of_a_stranger_is_escaped_and_short() {
 fn promtool_has_nothing_to_say() {
     let promtool = std::env::var_os("REPORTGATE_TEST_PROMTOOL").expect("run by tests/run");
     let backend = RecordingBackend::json(ROW);
-    let gate = Gate::start(&Config::leads(&backend));
-    for target in ["/leads", "/leads?_col=email", "/nothing"] {
+    let mut gate = Gate::start(&Config::leads(&backend).with("\n[reports.leads.cache]\nttl = \"1m\"\n"));
+    gate.extra_headers = &["cache-status"];
+    for target in ["/leads", "/leads", "/leads?_col=email", "/nothing"] {
         gate.get("acme", target);
         gate.call(&Request::get(target));
     }

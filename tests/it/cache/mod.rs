@@ -172,6 +172,45 @@ fn nothing_is_shared_that_could_differ() {
     assert_eq!(backend.count(), requests.len());
 }
 
+/// Where the backend selects neither columns nor rows, it is asked the same by all.
+#[test]
+fn what_only_the_gate_cuts_is_not_shared_either() {
+    let rows = r#"{"rows":[{"country":"DE","created_at":"2026-01-01","whose":"1001"},
+        {"country":"FR","created_at":"2026-01-02","whose":"2002"}]}"#;
+    let backend = RecordingBackend::json(rows);
+    let report = cached("ttl = \"1m\"")
+        .replace("columns = { in = \"query\", name = \"_col\", style = \"repeat\" }\n", "")
+        .replace("scope = [{ in = \"query\", name = \"affiliate_id\" }]", "scope = \"credential\"")
+        .replace("rows = \"/rows\"", "rows = \"/rows\"\nscope_column = \"whose\"\non_foreign_row = \"drop\"");
+    let holder = |id: &str, scope: &str, columns: &str| {
+        let own = "credentials.legacy.headers = { x-key = \"the same\" }";
+        let view = format!("columns.leads = {columns}");
+        affiliate(id, &format!("role = \"standard\"\nscope = [\"{scope}\"]\n{view}\n{own}"))
+    };
+    let holders = [
+        holder("a", "1001", "[\"country\", \"created_at\"]"),
+        holder("b", "1001", "[\"created_at\", \"country\"]"),
+        holder("c", "1001", "[\"country\"]"),
+        holder("d", "2002", "[\"country\"]"),
+    ];
+    let gate = start(&Config::empty(&backend).with(&report).with(&holders.concat()));
+    #[rustfmt::skip]
+    let expected = [
+        ("a", r#"{"rows":[{"country":"DE","created_at":"2026-01-01"}]}"#), ("b", r#"{"rows":[{"created_at":"2026-01-01","country":"DE"}]}"#),
+        ("c", r#"{"rows":[{"country":"DE"}]}"#), ("d", r#"{"rows":[{"country":"FR"}]}"#),
+    ];
+    for _ in 0..2 {
+        for (holder, body) in expected {
+            assert_eq!(gate.get(holder, "/leads").text(), body, "{holder}");
+        }
+    }
+    assert_eq!(gate.get("b", "/leads?columns=country").text(), expected[2].1);
+    assert_eq!(backend.count(), 4);
+    let targets: Vec<_> = backend.received().iter().map(|seen| seen.target().to_owned()).collect();
+    assert!(targets.iter().all(|target| *target == targets[0]), "{targets:?}");
+    assert_eq!(gate.metrics().get("foreign_rows_total{report=\"leads\"}"), 4.0);
+}
+
 #[test]
 fn holders_of_the_same_rows_and_columns_share() {
     let backend = RecordingBackend::json(ROW);
