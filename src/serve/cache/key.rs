@@ -53,6 +53,14 @@ impl Key {
     }
 }
 
+#[cfg(test)]
+impl Key {
+    /// A key of the tests' own.
+    pub(super) fn numbered(number: u8) -> Self {
+        Self([number; 32])
+    }
+}
+
 /// Everything that an answer depends on.
 #[derive(Debug, Clone, PartialEq)]
 struct Parts<'r> {

@@ -190,3 +190,97 @@ impl Expiry<Key, Arc<Slot>> for UntilTheEnd {
         Some(slot.until.saturating_duration_since(now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::cache::share::{Budget, Buffer};
+
+    const TTL: Duration = Duration::from_secs(30);
+    const STALE: Duration = Duration::from_secs(600);
+    const RULE: CacheRule = CacheRule { ttl: TTL, stale_if_error: STALE };
+
+    fn store(max_bytes: u64) -> Store {
+        Store::new(1, CacheLimits { max_bytes, max_entry: CacheLimits::max_entry_of(max_bytes) })
+    }
+
+    fn entry(budget: &Arc<Budget>, at: Instant) -> Arc<Entry> {
+        let mut buffer = Buffer::new(budget, 0, 1 << 20).unwrap();
+        buffer.push(&[0; 9 << 10]).unwrap();
+        let weight = buffer.weight();
+        Arc::new(Entry::new(StatusCode::OK, HeaderMap::new(), buffer.freeze(), weight, at))
+    }
+
+    fn roomy() -> Arc<Budget> {
+        let budget = Arc::<Budget>::default();
+        budget.limit(u64::MAX);
+        budget
+    }
+
+    #[test]
+    fn answers_grow_old() {
+        let (store, now) = (store(1 << 20), Instant::now());
+        store.put(Key::numbered(1), entry(&roomy(), now), RULE);
+        let moment = Duration::from_nanos(1);
+        let none = CacheRule { stale_if_error: Duration::ZERO, ..RULE };
+        #[rustfmt::skip]
+        let cases = [
+            (RULE, Duration::ZERO,       "fresh"), (RULE, TTL - moment,         "fresh"),
+            (RULE, TTL,                  "stale"), (RULE, TTL + STALE - moment, "stale"),
+            (RULE, TTL + STALE,          "nothing"),
+            (none, TTL - moment,         "fresh"), (none, TTL,                  "nothing"),
+        ];
+        for (rule, age, expected) in cases {
+            let found = match store.get(&Key::numbered(1), rule, now + age) {
+                Kept::Fresh(_) => "fresh",
+                Kept::Stale(_) => "stale",
+                Kept::Unfit => "unfit",
+                Kept::Nothing => "nothing",
+            };
+            assert_eq!(found, expected, "{rule:?} {age:?}");
+        }
+    }
+
+    #[test]
+    fn a_backend_that_failed_is_left_alone_for_a_while() {
+        let now = Instant::now();
+        let entry = entry(&roomy(), now);
+        assert_eq!(entry.failure(now), None);
+        entry.failed(now);
+        assert_eq!(entry.failure(now + REST - Duration::from_nanos(1)), Some(Failure::JustNow));
+        assert_eq!(entry.failure(now + REST), Some(Failure::Before));
+    }
+
+    #[test]
+    fn what_makes_room_is_gone_at_once() {
+        let (store, budget, now) = (store(64 << 10), roomy(), Instant::now());
+        let mut slots = Vec::new();
+        for number in 0..50 {
+            store.put(Key::numbered(number), entry(&budget, now), RULE);
+            slots.extend(store.slots.get(&Key::numbered(number)));
+            assert!(budget.taken() <= 48 << 10, "{}", budget.taken());
+        }
+        let left = slots.iter().filter(|slot| slot.entry().is_some()).count();
+        assert_eq!((left, budget.taken()), (4, 4 * (10 << 10)), "held slots hold nothing");
+        store.put(Key::numbered(0), entry(&budget, now), RULE);
+        store.put(Key::numbered(0), entry(&budget, now), RULE);
+        assert!(budget.taken() <= 48 << 10, "{}", budget.taken());
+    }
+
+    #[test]
+    fn another_store_takes_over_what_it_has_room_for() {
+        let (large, budget, now) = (store(1 << 20), roomy(), Instant::now());
+        for number in 0..10 {
+            large.put(Key::numbered(number), entry(&budget, now), RULE);
+        }
+        large.put_unfit(Key::numbered(99), RULE, now);
+        assert_eq!(large.count(), 11);
+        for (max_bytes, expected) in [(2 << 20, 10), (64 << 10, 4), (0, 0)] {
+            let other = store(max_bytes);
+            other.take_over(&large);
+            assert_eq!(other.count(), expected, "{max_bytes}");
+        }
+        drop(large);
+        assert_eq!(budget.taken(), 0);
+    }
+}
