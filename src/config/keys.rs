@@ -1,7 +1,7 @@
-//! Every key of the config: its name, what it says, what it holds, whether this version knows it.
+//! Every key of the config: its name, what it says, what it holds.
 //!
-//! One table per TOML table, used by the reader (unknown keys, near spellings, "not
-//! supported yet"), by `schema` and by the test of `config.example.toml`, so that they cannot drift apart.
+//! One table per TOML table, used by the reader (unknown keys, near spellings), by `schema` and by the
+//! test of `config.example.toml`, so that they cannot drift apart.
 
 /// A TOML table and its keys.
 #[derive(Debug)]
@@ -28,17 +28,6 @@ pub(super) struct Key {
     pub(super) doc: &'static str,
     /// What it holds.
     pub(super) kind: Kind,
-    /// Whether this version knows what to do with it.
-    pub(super) support: Support,
-}
-
-/// Whether a key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Support {
-    /// It works.
-    Now,
-    /// It is refused: a later version will know it.
-    Later,
 }
 
 /// What a key holds.
@@ -75,12 +64,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What a key of such a table holds; `None` when it has no such key, or none that this version knows.
+    /// What a key of such a table holds; `None` when it has no such key.
     pub(super) fn of_key(&self, name: &str) -> Option<&Self> {
-        let known = |key: &&Key| key.support == Support::Now;
         self.each().find_map(|kind| {
             if let Table(spec) = kind {
-                return spec.key(name).filter(known).map(|key| &key.kind);
+                return spec.key(name).map(|key| &key.kind);
             }
             if let Map(inner) = kind { Some(*inner) } else { matches!(kind, Any).then_some(kind) }
         })
@@ -107,11 +95,7 @@ impl Kind {
 use Kind::*;
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
-    Key { name, doc, kind, support: Support::Now }
-}
-
-const fn later(name: &'static str, kind: Kind, doc: &'static str) -> Key {
-    Key { name, doc, kind, support: Support::Later }
+    Key { name, doc, kind }
 }
 
 const TEXTS: Kind = List(&Text);
@@ -201,7 +185,7 @@ pub(super) static LIMITS: TableSpec = TableSpec {
         key("body_timeout", Duration, "From there to the end of its body"),
         key("write_timeout", Duration, "Without progress towards the client"),
         key("idle_timeout", Duration, "Between two requests of a connection"),
-        later("h2_streams", Integer, "Streams of an HTTP/2 connection"),
+        key("h2_streams", Integer, "Requests at one time on a connection of HTTP/2"),
     ],
 };
 

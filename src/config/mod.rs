@@ -36,7 +36,6 @@ use crate::domain::pointer::Pointer;
 use crate::domain::time::Timestamp;
 use crate::policy::Policy;
 use http::{HeaderName, HeaderValue, Method};
-use keys::Support;
 use parse::Parsed;
 use problem::{Mark, Marked, Problems};
 use read::Reader;
@@ -288,8 +287,7 @@ fn beside(path: &Path) -> &Path {
 fn refuse_main_tables(reader: &mut Reader<'_>, document: &DeTable<'_>) {
     for (key, _) in document {
         let name: &str = key.get_ref();
-        let supported = keys::MAIN.key(name).is_some_and(|key| key.support == Support::Now);
-        if supported && !keys::INCLUDED.contains(&name) {
+        if keys::MAIN.key(name).is_some() && !keys::INCLUDED.contains(&name) {
             let at = reader.mark(&key.span());
             reader.problems.error(at, format!("`{name}` belongs in the main file, not in an included one"));
         }

@@ -3,7 +3,7 @@
 //! A value of a wrong type, an unknown key or a bad text is a problem, and reading goes
 //! on, so that one run finds them all. Which keys a table has stands in `keys`.
 
-use super::keys::{self, Support, TableSpec};
+use super::keys::{self, TableSpec};
 use super::near;
 use super::problem::{Mark, Marked, Problems};
 use super::secret::quoted;
@@ -251,7 +251,7 @@ impl Reader<'_> {
         Some(self.fields_of(table, self.at(item), spec))
     }
 
-    /// A table with known keys; unknown ones and those of later versions are reported.
+    /// A table with known keys; unknown ones are reported.
     pub(super) fn fields_of<'d>(
         &mut self,
         table: &'d DeTable<'d>,
@@ -262,11 +262,8 @@ impl Reader<'_> {
         for (key, value) in table {
             let name: &str = key.get_ref();
             let mark = self.mark(&key.span());
-            match spec.key(name).map(|key| key.support) {
-                Some(Support::Now) => {}
-                Some(Support::Later) => {
-                    self.problems.error(mark, format!("`{name}` is not supported yet; remove it"));
-                }
+            match spec.key(name) {
+                Some(_) => {}
                 // No key of a column holds a table.
                 None if spec.name == keys::COLUMN.name && value.get_ref().is_table() => {
                     let hint = Some("a column whose name holds a dot stands in quotes".to_owned());
@@ -274,8 +271,7 @@ impl Reader<'_> {
                     unknown.push(name);
                 }
                 None => {
-                    let known = spec.keys.iter().filter(|key| key.support == Support::Now);
-                    self.problems.unknown(mark, "key", name, known.map(|key| key.name));
+                    self.problems.unknown(mark, "key", name, spec.keys.iter().map(|key| key.name));
                     unknown.push(name);
                 }
             }

@@ -1,6 +1,6 @@
 //! The JSON Schema of the config, made from the same tables that the reader uses.
 
-use super::keys::{self, Kind, Support, TableSpec};
+use super::keys::{self, Kind, TableSpec};
 use serde_json::{Value, json};
 
 /// The JSON Schema (2020-12) of the config, for editors.
@@ -19,11 +19,7 @@ fn table(spec: &TableSpec) -> Value {
     for key in spec.keys {
         let mut schema = kind(&key.kind);
         if let Some(schema) = schema.as_object_mut() {
-            let doc = match key.support {
-                Support::Now => key.doc.to_owned(),
-                Support::Later => format!("{} (not supported yet)", key.doc),
-            };
-            schema.insert("description".to_owned(), json!(doc));
+            schema.insert("description".to_owned(), json!(key.doc));
         }
         properties.insert(key.name.to_owned(), schema);
     }

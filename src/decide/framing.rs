@@ -6,17 +6,33 @@
 use super::denial::Denial;
 use crate::domain::code::Code;
 use crate::policy::{Limits, Policy};
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use std::net::Ipv6Addr;
 
+/// Gives the head of an HTTP/2 request the `Host` that HTTP/1 has: there its `:authority` says it (RFC 9113 section
+/// 8.3.1). Where both are sent, [`check_framing`] wants them to be equal.
+pub fn settle_host(head: &mut Parts) {
+    if head.version >= Version::HTTP_2
+        && !head.headers.contains_key(HOST)
+        && let Some(host) = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
+        head.headers.insert(HOST, host);
+    }
+}
+
 /// Refuses heads that two programs could read differently: framing, Host, target, limits.
+///
+/// A head of HTTP/2 has gone through [`settle_host`] before.
 ///
 /// # Errors
 /// `request_malformed`, `uri_too_long` or `headers_too_large`.
 pub fn check_framing(head: &Parts, policy: &Policy) -> Result<(), Denial> {
     check_size(head, &policy.settings.limits)?;
+    if head.version >= Version::HTTP_2 {
+        check_no_connection_header(&head.headers)?;
+    }
     check_body_framing(head)?;
     let host = single(&head.headers, &HOST, "there is more than one Host header")?
         .ok_or_else(|| malformed("the Host header is missing"))?;
@@ -55,6 +71,17 @@ fn target_length(uri: &Uri) -> usize {
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
     let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + 3);
     scheme + uri.authority().map_or(0, |authority| authority.as_str().len()) + path
+}
+
+/// HTTP/2 has frames of its own for what these say (RFC 9113 section 8.2.2).
+fn check_no_connection_header(headers: &HeaderMap) -> Result<(), Denial> {
+    let others = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
+    let mut of_connections = [&CONNECTION, &TRANSFER_ENCODING, &UPGRADE].into_iter().chain(&others);
+    let te_is_plain = headers.get_all(TE).iter().all(|value| value == "trailers");
+    if of_connections.any(|name| headers.contains_key(name)) || !te_is_plain {
+        return Err(malformed("HTTP/2 has no headers about the connection"));
+    }
+    Ok(())
 }
 
 /// At most one plain `Content-Length`, or exactly one `chunked`, never both (RFC 9112 section 6).
@@ -96,7 +123,11 @@ fn single<'h>(
 fn check_target(uri: &Uri, host: &str) -> Result<(), Denial> {
     match (uri.scheme_str(), uri.authority()) {
         (None, None) if uri.path().starts_with('/') => Ok(()),
-        (Some("http" | "https"), Some(authority)) if authority.as_str().eq_ignore_ascii_case(host) => Ok(()),
+        (Some("http" | "https"), Some(authority))
+            if authority.as_str().eq_ignore_ascii_case(host) && uri.path().starts_with('/') =>
+        {
+            Ok(())
+        }
         (Some(_), Some(_)) => Err(malformed("the target's scheme or authority is not this gate's Host")),
         _ => Err(malformed("the target is not a path")),
     }
@@ -130,14 +161,17 @@ mod tests {
         let mut lines = head.split('|');
         let start: Vec<_> = lines.next().unwrap().split(' ').collect();
         let mut request = http::Request::builder().method(start[0]).uri(start[1]);
-        if start.get(2) == Some(&"HTTP/1.0") {
-            request = request.version(Version::HTTP_10);
-        }
+        request = request.version(match start.get(2) {
+            Some(&"HTTP/1.0") => Version::HTTP_10,
+            Some(&"HTTP/2") => Version::HTTP_2,
+            _ => Version::HTTP_11,
+        });
         for line in lines {
             let (name, value) = line.split_once(": ").unwrap();
             request = request.header(name, value);
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        settle_host(&mut parts);
         let mut policy = fixture::policy();
         policy.settings.limits.header_bytes = 200;
         policy.settings.limits.headers = 4;
@@ -185,6 +219,26 @@ mod tests {
             ("POST /a|Host: gate|Transfer-Encoding: chunked|Content-Length: 3", "request_malformed"),
             ("POST /a|Host: gate|Expect: 100-Continue", "ok"),
             ("POST /a|Host: gate|Expect: 200-ok", "request_malformed"),
+            ("GET http://gate/a HTTP/2", "ok"),
+            ("GET https://gate:8443/a HTTP/2", "ok"),
+            ("GET http://gate/a HTTP/1.1", "request_malformed"),
+            ("GET /a HTTP/2|Host: gate", "ok"),
+            ("GET /a HTTP/2", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Host: Gate", "ok"),
+            ("GET http://gate/a HTTP/2|Host: other", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Host: gate|Host: gate", "request_malformed"),
+            ("GET http://u@gate/a HTTP/2", "request_malformed"),
+            ("GET ftp://gate/a HTTP/2", "request_malformed"),
+            ("OPTIONS http://gate HTTP/2", "ok"),
+            ("CONNECT gate:80 HTTP/2", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Connection: close", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Keep-Alive: 1", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Proxy-Connection: close", "request_malformed"),
+            ("GET http://gate/a HTTP/2|Upgrade: h2c", "request_malformed"),
+            ("POST http://gate/a HTTP/2|Transfer-Encoding: chunked", "request_malformed"),
+            ("GET http://gate/a HTTP/2|TE: trailers", "ok"),
+            ("GET http://gate/a HTTP/2|TE: gzip", "request_malformed"),
+            ("GET http://gate/a HTTP/2|TE: trailers|TE: gzip", "request_malformed"),
         ];
         for (head, expected) in cases {
             assert_eq!(ending(head), expected, "{head}");

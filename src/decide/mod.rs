@@ -21,7 +21,7 @@ mod tests;
 
 pub use authorize::{authorize, client_body};
 pub use denial::{Denial, Extra};
-pub use framing::check_framing;
+pub use framing::{check_framing, settle_host};
 
 use crate::domain::address::Peer;
 use crate::domain::column::View;

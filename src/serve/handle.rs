@@ -37,7 +37,8 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    decide::settle_host(&mut head);
     let snapshot = shard.policies.current();
     // The head of a request that is refused for its bytes only stands in for it.
     let readable = connection.refusal().is_none();

@@ -61,6 +61,9 @@ fn post(framing: &str) -> Vec<u8> {
     request.header(name, value).bytes()
 }
 
+/// What a connection of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// What a slow client sends: something at once, then something byte by byte, over and over.
 #[derive(Clone)]
 struct Slow {
@@ -105,8 +108,10 @@ fn kinds() -> Vec<Slow> {
         slow("headers, dripped",            "GET /leads HTTP/1.1\r\n",            b"X: Y\r\n", HEADER, Some(408)),
         slow("a target, dripped",           "GET /",                              b"a",    HEADER, Some(408)),
         slow("empty lines, dripped",        "",                                   b"\r\n", HEADER, Some(408)),
-        slow("half a preface",              "PRI * HTTP",                         b"",     HEADER, Some(408)),
-        slow("a preface, dripped",          "PRI * ",                             b"H",    HEADER, Some(408)),
+        slow("half a preface",              "PRI * HTTP",                         b"",     HEADER, None),
+        slow("a preface without its end",   &PREFACE[..PREFACE.len() - 1],        b"",     HEADER, None),
+        slow("the first byte of a preface", "P",                                  b"",     HEADER, Some(408)),
+        slow("no preface, dripped",         "PRI * ",                             b"H",    HEADER, Some(408)),
         slow("a POST without its body",     post("Content-Length: 1000"),         b"",     BODY,   Some(408)),
         slow("a body, dripped",             post("Content-Length: 1000"),         b"a",    BODY,   Some(408)),
         slow("a chunk that stalls",         started(b"5\r\nab"),                  b"",     BODY,   Some(408)),

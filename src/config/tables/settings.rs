@@ -221,6 +221,10 @@ fn read_limits(reader: &mut Reader<'_>, fields: &Fields<'_>, limits: &mut Limits
     for (key, limit, range) in counts {
         *limit = fields.read(key, |item| reader.count(item, range)).unwrap_or(*limit);
     }
+    let streams = fields.read("h2_streams", |item| reader.count(item, 1..=10_000));
+    if let Some(streams) = streams.and_then(|streams| u32::try_from(streams).ok()) {
+        limits.h2_streams = streams;
+    }
     let sizes = [
         ("header_bytes", &mut limits.header_bytes, 1 << 10..=1 << 20),
         ("body_bytes", &mut limits.body_bytes, 0..=1 << 30),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The protocols of the listener for holders, best first (RFC 7301).
-pub(super) const SERVED: [&[u8]; 1] = [b"http/1.1"];
+pub(super) const SERVED: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// Reads `{ cert, key, client_ca }` of a listener that speaks these protocols.
 pub(super) fn listener(reader: &mut Reader<'_>, item: Item<'_>, protocols: &[&[u8]]) -> Option<ServerTls> {

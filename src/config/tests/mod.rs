@@ -172,13 +172,6 @@ fn the_example_shows_every_key() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused() {
-    let found = problems(&uncommented_example());
-    let later: usize = found.iter().filter(|line| line.contains("is not supported yet; remove it")).count();
-    assert_eq!(later, 1, "{found:#?}");
-}
-
-#[test]
 fn ten_mistakes_are_ten_problems_each_at_its_place() {
     let text = SIMPLE
         .replace("listen = [\"127.0.0.1:0\"]", "lisen = [\"127.0.0.1:0\"]\nworkers = \"many\"")

@@ -1,8 +1,15 @@
 //! Towards clients: sockets, connections, and the workers that serve them.
 
 mod connection;
+mod deadline;
+mod exchange;
+mod frames;
+mod http1;
+mod http2;
 mod listen;
+mod requests;
 mod socket;
+mod stream;
 mod tls;
 pub mod wire;
 mod worker;

@@ -1,24 +1,14 @@
 //! Workers: threads with a current-thread runtime each, and the connections they own.
 
-use super::connection::{Connection, TimedStream};
+use super::connection::Connection;
 use super::listen::Place;
+use super::requests::{Begun, Requests};
 use super::socket::{Accepted, Socket};
-use super::tls;
+use super::stream::ClientStream;
+use super::{http1, http2, tls};
 use crate::domain::address::Peer;
-use crate::domain::code::Code;
-use crate::policy::Limits;
-use crate::serve::body::Body;
 use crate::serve::drain::{Drain, Draining, LINGER, Stage};
-use crate::serve::handle::handle;
-use crate::serve::record::Record;
 use crate::serve::shard::Shard;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,9 +17,6 @@ use std::thread::JoinHandle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-
-/// How many headers hyper reads without an allocation.
-const DEFAULT_MAX_HEADERS: usize = 100;
 
 /// The workers of a gate.
 #[derive(Debug)]
@@ -117,6 +104,23 @@ async fn work(shard: Arc<Shard>, mut arrivals: UnboundedReceiver<Arrival>, mut d
     }
 }
 
+/// A client, as whatever serves it needs it.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) shard: Arc<Shard>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) socket: Socket,
+    pub(super) draining: Draining,
+}
+
+impl Client {
+    /// Waits until a drain has begun, and as long as a request may have been on its way then.
+    pub(super) async fn lingered(&self) {
+        self.draining.clone().reached(Stage::Draining).await;
+        tokio::time::sleep(LINGER).await;
+    }
+}
+
 /// Serves one connection to its end.
 async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
     let Arrival { stream, peer, place: _place, open: _open } = arrival;
@@ -127,90 +131,62 @@ async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
         (settings.tls.clone(), settings.limits.handshake_timeout)
     };
     let connection = Connection::new(peer, tls.is_some());
-    let Some(tls) = tls else {
-        return serve_http(&shard, &connection, socket.clone(), &socket, draining).await;
-    };
-    match tls::accept(socket.clone(), &tls, patience).await {
-        Ok(stream) => serve_http(&shard, &connection, stream, &socket, draining).await,
+    let client = Client { shard, connection, socket: socket.clone(), draining };
+    let Some(tls) = tls else { return converse(socket, None, &client).await };
+    // Boxed, so that connections without it have no room for it.
+    match Box::pin(tls::accept(socket, &tls, patience)).await {
+        Ok(stream) => {
+            let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            Box::pin(converse(stream, alpn.as_deref(), &client)).await;
+        }
         // No request has come: there is nothing to record.
         Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
     }
 }
 
-/// Serves HTTP on a connection, whatever carries it.
-async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
-    shard: &Arc<Shard>,
-    connection: &Arc<Connection>,
-    stream: S,
-    socket: &Socket,
-    draining: Draining,
-) {
-    let builder;
-    let timed = {
-        let snapshot = shard.policies.current();
-        let settings = &snapshot.policy.settings;
-        builder = http(&settings.limits);
-        TimedStream::new(stream, socket.clone(), Arc::clone(connection), &settings.limits)
-    };
-    let service = service_fn(|request| answer(shard, connection, request, &draining));
-    let mut http = pin!(builder.serve_connection(TokioIo::new(timed), service));
-    let lingered = async {
-        draining.clone().reached(Stage::Draining).await;
-        tokio::time::sleep(LINGER).await;
-    };
-    let served = async {
-        tokio::select! {
-            ended = http.as_mut() => return ended,
-            () = lingered => http.as_mut().graceful_shutdown(),
-        }
-        http.await
+/// Serves what a client asks by `stream`, which is its socket or speaks through it; `alpn` is what it wants to speak
+/// (RFC 7301), and without that its first bytes tell.
+pub(super) async fn converse<S>(stream: S, alpn: Option<&[u8]>, client: &Client)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let requests = {
+        let snapshot = client.shard.policies.current();
+        let limits = &snapshot.policy.settings.limits;
+        let connection = Arc::clone(&client.connection);
+        let stream = ClientStream::new(stream, client.socket.clone(), connection, limits.write_timeout);
+        Requests::new(stream, alpn.is_none(), limits)
     };
     tokio::select! {
-        ended = served => if let Err(error) = ended {
-            record_refusal(shard, connection, &error);
-        },
+        () = answer(requests, alpn == Some(b"h2"), client) => {}
         // hyper, which has to serve half-closed connections, sees a reset only when it writes. Whoever
         // resets does not wait for an answer: dropping the request frees the backend.
-        () = socket.was_reset() => {}
+        () = client.socket.was_reset() => {}
     }
 }
 
-/// Answers one request of a connection, and closes that from the start of a drain.
-async fn answer(
-    shard: &Arc<Shard>,
-    connection: &Arc<Connection>,
-    request: Request<Incoming>,
-    draining: &Draining,
-) -> Result<Response<Body>, Infallible> {
-    let mut response = handle(shard, connection, request).await;
-    if draining.stage() >= Stage::Draining {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+/// Answers requests until there are no more. What is not needed while there is none is boxed.
+async fn answer<S>(mut requests: Requests<S>, is_http2: bool, client: &Client)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut lingered = pin!(client.lingered());
+    while !is_http2 {
+        let begun = tokio::select! {
+            biased;
+            begun = requests.begun() => begun,
+            () = lingered.as_mut() => return,
+        };
+        match begun {
+            Ok(Begun::Http1) => {
+                if !Box::pin(http1::serve(&mut requests, client, lingered.as_mut())).await {
+                    return;
+                }
+            }
+            Ok(Begun::Http2) => break,
+            Ok(Begun::Over) | Err(_) => return,
+        }
     }
-    Ok(response)
-}
-
-/// hyper's side of the limits; those that have an answer of ours are checked by `decide` before they are reached here.
-fn http(limits: &Limits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.half_close(true).header_read_timeout(None).max_header_size(2 * limits.header_bytes);
-    if limits.headers >= DEFAULT_MAX_HEADERS {
-        http.max_headers(limits.headers + 1);
-    }
-    http
-}
-
-/// Records a request that hyper refused before it could be decided.
-fn record_refusal(shard: &Arc<Shard>, connection: &Arc<Connection>, error: &hyper::Error) {
-    let code = if connection.refusal().is_some() {
-        // It was answered.
-        return;
-    } else if error.is_parse_too_large() {
-        Code::HeadersTooLarge
-    } else if error.is_parse() {
-        Code::RequestMalformed
-    } else {
-        // A connection that ends between requests is none.
-        return;
-    };
-    Record::begin(shard, connection, &shard.policies.current(), None).refused(code);
+    let (stream, unread, deadline) = requests.into_unread();
+    Box::pin(http2::serve(stream, unread, deadline, client)).await;
 }
