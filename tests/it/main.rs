@@ -28,6 +28,7 @@ mod findings;
 mod formats;
 mod harness;
 mod headers;
+mod http2;
 mod influxdb;
 mod leaks;
 mod lifecycle;

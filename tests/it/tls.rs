@@ -1,6 +1,7 @@
 //! TLS both ways, with certificates made for each test: whom the gate speaks to, and whom it believes.
 
 use crate::harness::*;
+use crate::http2;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -174,6 +175,49 @@ fn both_versions_are_spoken_and_the_backend_is_told() {
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"), "{}", answer.escape_ascii());
     assert_eq!(backend.count(), 4);
+}
+
+#[test]
+fn what_is_spoken_is_agreed_upon_first() {
+    let (backend, authority) = (RecordingBackend::json(ROW), Authority::new());
+    let gate = gate(&backend, &authority.pair(&["gate.test"]), "", &[]);
+    let asking = |protocols: &[&str]| {
+        let mut config = client(authority.roots(), None);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    };
+    for (asked, agreed) in [
+        (&["h2", "http/1.1"][..], Some("h2")),
+        (&["http/1.1", "h2"], Some("h2")),
+        (&["http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
+        let mut stream = connect(gate.address(), asking(asked));
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        assert_eq!(stream.conn.alpn_protocol(), agreed.map(str::as_bytes), "{asked:?}");
+        if agreed != Some("h2") {
+            assert!(ask(&mut stream, &get()).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+        }
+    }
+    assert!(once(gate.address(), asking(&["spdy/3"])).is_err(), "there is nothing to be agreed upon");
+    http2::runtime().block_on(async {
+        for protocols in [&["h2"][..], &[]] {
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(asking(protocols)));
+            let stream = tokio::net::TcpStream::connect(gate.address()).await.unwrap();
+            let stream = connector.connect(ServerName::try_from("gate.test").unwrap(), stream).await.unwrap();
+            let (connection, _) = http2::begin(stream).await;
+            for _ in 0..3 {
+                assert_eq!(http2::call(&connection, "acme", "/leads").await.unwrap().status, 200);
+            }
+            assert_eq!(backend.last().header("x-forwarded-proto").as_deref(), Some("https"));
+        }
+    });
+    // Who has agreed to the one may not speak the other.
+    let mut stream = connect(gate.address(), asking(&["http/1.1"]));
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", answer.escape_ascii());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much is read before other connections get their turn: h2 itself goes on as long as frames come, be they
 /// millions of PINGs.
-const READ_A_TURN: usize = 64 << 10;
+const READ_A_TURN: usize = 16 << 10;
 
 /// A client's stream, for h2.
 ///

@@ -21,6 +21,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -37,11 +38,14 @@ const HEADER_OVERHEAD: usize = 32;
 
 /// How many streams may be reset before they are looked at, and for the client's mistakes, until the connection ends.
 const UNSEEN_RESETS: usize = 20;
-const MISTAKES: usize = 64;
+const MISTAKES: usize = 256;
 
 /// How many more streams than were answered, in multiples of those open at one time, may be given up until the
 /// connection ends (CVE-2023-44487).
 const GIVEN_UP: usize = 2;
+
+/// How long what the client still sends is read once everything is said.
+const DISCARDING: Duration = Duration::from_millis(500);
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(
@@ -98,14 +102,14 @@ fn record_mistake(client: &Client, error: &h2::Error) {
     }
 }
 
-/// Reads, for a moment, what the client still sends: closing a socket with something unread resets it, and the
-/// client may lose the end of its answers.
+/// Reads what the client still sends: closing a socket with something unread resets it, and the client may lose the
+/// end of its answers.
 async fn discard(client: &Client) {
     let mut socket = client.socket.clone();
     let mut bytes = [0; 1 << 10];
     let reading = async { while socket.read(&mut bytes).await.is_ok_and(|read| read > 0) {} };
     // Whoever goes on sending has had its time.
-    let _ = timeout(LINGER, reading).await;
+    let _ = timeout(DISCARDING, reading).await;
 }
 
 /// A connection under way.

@@ -170,23 +170,32 @@ async fn answer<S>(mut requests: Requests<S>, is_http2: bool, client: &Client)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if is_http2 || answer_http1(&mut requests, client).await {
+        let (stream, unread, deadline) = requests.into_unread();
+        Box::pin(http2::serve(stream, unread, deadline, client)).await;
+    }
+}
+
+/// Answers requests of HTTP/1 until there are no more; whether HTTP/2 came instead.
+async fn answer_http1<S>(requests: &mut Requests<S>, client: &Client) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut lingered = pin!(client.lingered());
-    while !is_http2 {
+    loop {
         let begun = tokio::select! {
             biased;
             begun = requests.begun() => begun,
-            () = lingered.as_mut() => return,
+            () = lingered.as_mut() => return false,
         };
         match begun {
             Ok(Begun::Http1) => {
-                if !Box::pin(http1::serve(&mut requests, client, lingered.as_mut())).await {
-                    return;
+                if !Box::pin(http1::serve(requests, client, lingered.as_mut())).await {
+                    return false;
                 }
             }
-            Ok(Begun::Http2) => break,
-            Ok(Begun::Over) | Err(_) => return,
+            Ok(Begun::Http2) => return true,
+            Ok(Begun::Over) | Err(_) => return false,
         }
     }
-    let (stream, unread, deadline) = requests.into_unread();
-    Box::pin(http2::serve(stream, unread, deadline, client)).await;
 }

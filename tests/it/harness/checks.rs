@@ -56,3 +56,13 @@ pub(crate) fn no_secret(what: &str, bytes: &[u8]) {
         panic!("{what} holds a secret or a hidden cell: {}", String::from_utf8_lossy(bytes));
     }
 }
+
+/// Fails when an answer is not as every answer has to be.
+#[track_caller]
+pub(crate) fn check_answer(answer: &super::Answer) {
+    headers(&answer.headers, &[]);
+    no_secret("an answer", &answer.body);
+    for (_, value) in &answer.headers {
+        no_secret("the head of an answer", value.as_bytes());
+    }
+}

@@ -18,7 +18,7 @@ mod readers;
 mod scripted;
 
 pub(crate) use backend::{Received, RecordingBackend, Reply};
-pub(crate) use checks::TO_THE_BACKEND;
+pub(crate) use checks::{TO_THE_BACKEND, check_answer};
 pub(crate) use client::{Answer, Client, End, Request};
 pub(crate) use config::{Config, LEADS, ROW, affiliate, principal, stored, token};
 pub(crate) use cutter::Cutter;
