@@ -39,18 +39,18 @@ pub(super) fn check_method(report: &Report, head: &Head<'_>) -> Result<(), Denia
 /// Whether a path has no second spelling.
 fn is_plain(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else { return false };
-    let last = segments.split('/').count();
-    let segment_ok = |(at, segment): (usize, &str)| match segment {
-        "" => at + 1 == last,
-        "." | ".." => false,
-        _ => is_plain_segment(segment),
-    };
-    segments.split('/').enumerate().all(segment_ok)
+    if segments.is_empty() {
+        return true;
+    }
+    // Only the last may be empty.
+    let segments = segments.strip_suffix('/').unwrap_or(segments);
+    let segment_ok = |segment: &[u8]| !matches!(segment, b"" | b"." | b"..") && is_plain_segment(segment);
+    segments.as_bytes().split(|b| *b == b'/').all(segment_ok)
 }
 
 /// Characters that stand for themselves, and escapes of those that must be escaped, in upper case.
-fn is_plain_segment(segment: &str) -> bool {
-    let mut bytes = segment.bytes();
+fn is_plain_segment(segment: &[u8]) -> bool {
+    let mut bytes = segment.iter().copied();
     while let Some(byte) = bytes.next() {
         let plain = match byte {
             b'%' => bytes.next().zip(bytes.next()).is_some_and(|(high, low)| is_needed_escape(high, low)),
@@ -65,7 +65,8 @@ fn is_plain_segment(segment: &str) -> bool {
 
 /// `pchar` of RFC 3986 section 3.3, less `;`, which some programs cut a path at.
 fn is_literal(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)
+    is_unreserved(byte)
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
 }
 
 fn is_needed_escape(high: u8, low: u8) -> bool {

@@ -3,6 +3,7 @@
 //! `application/x-www-form-urlencoded` as WHATWG URL section 5.1 reads it, less broken escapes, NUL,
 //! `;`, bytes outside ASCII, invalid UTF-8, and names with needlessly encoded letters.
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -26,8 +27,8 @@ pub(crate) struct BadPair<'a> {
 
 /// The pairs of a query or form, in order; empty pieces between `&` are stepped over.
 pub(crate) fn pairs(text: &str) -> impl Iterator<Item = Result<Pair<'_>, BadPair<'_>>> {
-    text.split('&').filter(|piece| !piece.is_empty()).map(|piece| {
-        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+    pieces(text).filter(|piece| !piece.is_empty()).map(|piece| {
+        let (name, value) = name_and_value(piece);
         let pair = decode(name, Part::Name)
             .and_then(|decoded| Ok(Pair { name: decoded, value: decode(value, Part::Value)? }));
         pair.map_err(|reason| BadPair { name, reason })
@@ -36,9 +37,31 @@ pub(crate) fn pairs(text: &str) -> impl Iterator<Item = Result<Pair<'_>, BadPair
 
 /// The values of every pair whose decoded name is `wanted`, however it is encoded.
 pub(super) fn values_of<'a>(query: Option<&'a str>, wanted: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
-    let pieces = query.unwrap_or_default().split('&');
-    let named = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
-    named.filter(move |(name, _)| *lenient(name) == *wanted.as_bytes()).map(|(_, value)| lenient(value))
+    let named = pieces(query.unwrap_or_default()).map(name_and_value);
+    named.filter(move |(name, _)| is_named(name, wanted)).map(|(_, value)| lenient(value))
+}
+
+/// What stands between `&`.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let whole = rest?;
+        let end = memchr(b'&', whole.as_bytes());
+        let (piece, behind) =
+            end.map_or((whole, None), |end| (whole.get(..end).unwrap_or_default(), whole.get(end + 1..)));
+        rest = behind;
+        Some(piece)
+    })
+}
+
+fn name_and_value(piece: &str) -> (&str, &str) {
+    let end = memchr(b'=', piece.as_bytes());
+    end.and_then(|end| Some((piece.get(..end)?, piece.get(end + 1..)?))).unwrap_or((piece, ""))
+}
+
+fn is_named(name: &str, wanted: &str) -> bool {
+    let is_encoded = || name.bytes().any(|b| matches!(b, b'%' | b'+'));
+    name == wanted || is_encoded() && *lenient(name) == *wanted.as_bytes()
 }
 
 fn lenient(text: &str) -> Cow<'_, [u8]> {
@@ -59,14 +82,16 @@ fn decode(text: &str, part: Part) -> Result<Cow<'_, str>, &'static str> {
     if text.is_empty() && part == Part::Name {
         return Err("a parameter has no name");
     }
-    if let Some(bad) = text.bytes().find(|b| !b.is_ascii_graphic() || *b == b';') {
-        return Err(if bad == b';' {
-            "`;` does not separate parameters"
-        } else {
-            "a character is not encoded"
-        });
+    let mut is_encoded = false;
+    for b in text.bytes() {
+        match b {
+            b';' => return Err("`;` does not separate parameters"),
+            b'%' | b'+' => is_encoded = true,
+            b if b.is_ascii_graphic() => {}
+            _ => return Err("a character is not encoded"),
+        }
     }
-    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
+    if !is_encoded {
         return Ok(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());

@@ -16,6 +16,9 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How long the text of an address is at most.
+const MAX_ADDRESS: usize = 45;
+
 /// The headers of the backend's request. What the gate sets comes last and replaces what passed.
 pub(super) fn headers(contents: &Contents<'_>, head: &Head<'_>) -> Result<HeaderMap, Denial> {
     let permit = contents.permit;
@@ -35,8 +38,10 @@ pub(super) fn headers(contents: &Contents<'_>, head: &Head<'_>) -> Result<Header
     headers.insert(ACCEPT, HeaderValue::from_static(accept(&report.response.format)));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(X_REQUEST_ID, value(head.request_id)?);
-    if let Some(client) = permit.client().ip() {
-        headers.insert(X_FORWARDED_FOR, value(&client.to_string())?);
+    if permit.client().ip().is_some() {
+        let mut client = String::with_capacity(MAX_ADDRESS);
+        permit.client().push_to(&mut client);
+        headers.insert(X_FORWARDED_FOR, value(client)?);
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if head.is_tls { "https" } else { "http" }));
     if let Some(host) = head.headers.get(HOST) {
@@ -83,7 +88,7 @@ fn set_columns_and_scope(contents: &Contents<'_>, headers: &mut HeaderMap) -> Re
         if let ColumnPlace::Header { name } = &slot.place {
             headers.remove(name);
             if !written.is_empty() {
-                headers.insert(name, value(written)?);
+                headers.insert(name, value(&**written)?);
             }
         }
     }
@@ -98,6 +103,6 @@ fn set_columns_and_scope(contents: &Contents<'_>, headers: &mut HeaderMap) -> Re
     Ok(())
 }
 
-fn value(text: &str) -> Result<HeaderValue, Denial> {
-    HeaderValue::from_str(text).map_err(|_| Denial::new(Code::Internal, "a header cannot be written"))
+fn value(text: impl TryInto<HeaderValue>) -> Result<HeaderValue, Denial> {
+    text.try_into().map_err(|_| Denial::new(Code::Internal, "a header cannot be written"))
 }

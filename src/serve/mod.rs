@@ -13,6 +13,7 @@ mod findings;
 mod front;
 mod handle;
 mod limit;
+mod line;
 mod line_log;
 mod record;
 mod respond;

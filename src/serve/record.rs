@@ -9,19 +9,18 @@ use super::drain::Stage;
 use super::findings::Topic;
 use super::front::Connection;
 use super::limit::Standing;
+use super::line::Line;
 use super::shard::Shard;
 use super::sighting::Sighting;
 use super::tally::{CacheResult, Counted, Outcome, SELF_SERVICE};
 use crate::decide::Facts;
-use crate::domain::address::Peer;
 use crate::domain::code::Code;
-use crate::domain::encode;
 use crate::filter::Filter;
 use crate::policy::{LogFormat, Snapshot};
 use crate::rewrite::BackendRequest;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -261,7 +260,7 @@ impl Record {
     fn line(&self, duration: Duration) -> String {
         let (status, outcome) = self.ending();
         let mut line = Line::new(self.log_format);
-        line.text("ts", &timestamp());
+        line.now("ts");
         line.text("request_id", &self.request_id);
         line.address("client", self.facts.client);
         line.address("peer", Some(self.connection.peer()));
@@ -323,12 +322,6 @@ impl Drop for Record {
     }
 }
 
-/// Now, in RFC 3339 with milliseconds.
-fn timestamp() -> String {
-    let millis = i64::try_from(crate::clock::since_epoch().as_millis()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |at| format!("{at:.3}"))
-}
-
 /// A stranger's path for the log: cut to [`MAX_PATH`] characters, in plain ASCII, without what may be a token.
 ///
 /// A segment is blotted out when it begins like a token of ours, when it is as long as tokens
@@ -351,89 +344,6 @@ fn presentable(path: &str) -> String {
         }
     }
     shown.chars().take(MAX_PATH).collect()
-}
-
-/// One access line being written, in either format.
-struct Line {
-    format: LogFormat,
-    text: String,
-}
-
-impl Line {
-    fn new(format: LogFormat) -> Self {
-        Self { format, text: String::with_capacity(384) }
-    }
-
-    fn key(&mut self, key: &str) {
-        match self.format {
-            LogFormat::Json => {
-                self.text.push(if self.text.is_empty() { '{' } else { ',' });
-                self.text.push('"');
-                self.text.push_str(key);
-                self.text.push_str("\":");
-            }
-            LogFormat::Text => {
-                if !self.text.is_empty() {
-                    self.text.push(' ');
-                }
-                self.text.push_str(key);
-                self.text.push('=');
-            }
-        }
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        let bare = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-        if self.format == LogFormat::Text && !value.is_empty() && value.bytes().all(bare) {
-            self.text.push_str(value);
-        } else {
-            encode::push_json_string(&mut self.text, value);
-        }
-    }
-
-    fn optional(&mut self, key: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.text(key, value),
-            None => self.nothing(key),
-        }
-    }
-
-    fn nothing(&mut self, key: &str) {
-        self.key(key);
-        self.text.push_str(match self.format {
-            LogFormat::Json => "null",
-            LogFormat::Text => "-",
-        });
-    }
-
-    fn address(&mut self, key: &str, address: Option<Peer>) {
-        match address {
-            Some(address) => self.text(key, &address.to_string()),
-            None => self.nothing(key),
-        }
-    }
-
-    fn number(&mut self, key: &str, value: impl std::fmt::Display) {
-        self.key(key);
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{value}");
-    }
-
-    fn millis(&mut self, key: &str, duration: Option<Duration>) {
-        match duration {
-            Some(duration) => self.number(key, format_args!("{:.3}", duration.as_secs_f64() * 1_000.0)),
-            None => self.nothing(key),
-        }
-    }
-
-    fn end(mut self) -> String {
-        if self.format == LogFormat::Json {
-            self.text.push('}');
-        }
-        self.text.push('\n');
-        self.text
-    }
 }
 
 #[cfg(test)]
@@ -460,22 +370,5 @@ mod tests {
         for (path, expected) in cases {
             assert_eq!(presentable(path), expected, "{path}");
         }
-    }
-
-    #[test]
-    fn lines_have_two_forms() {
-        let line = |format| {
-            let mut line = Line::new(format);
-            line.text("path", "/a\"b\n");
-            line.text("method", "GET");
-            line.optional("token", None);
-            line.millis("duration_ms", Some(Duration::from_micros(1_500)));
-            line.end()
-        };
-        assert_eq!(
-            line(LogFormat::Json),
-            "{\"path\":\"/a\\\"b\\n\",\"method\":\"GET\",\"token\":null,\"duration_ms\":1.500}\n"
-        );
-        assert_eq!(line(LogFormat::Text), "path=\"/a\\\"b\\n\" method=GET token=- duration_ms=1.500\n");
     }
 }

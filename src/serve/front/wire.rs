@@ -4,7 +4,7 @@
 //! lengths, a fragment in the target) before anything else of the gate can see it. Here the bytes
 //! themselves are read, strictly, and hyper gets whole heads that have one reading only.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// How many bytes of a chunk's extension, or of all trailers, are read.
 const MAX_ASIDE: usize = 4 << 10;
@@ -114,9 +114,22 @@ fn decimal(text: &[u8]) -> Option<u64> {
     digits.then(|| std::str::from_utf8(text).ok()?.parse().ok())?
 }
 
-/// A character of a token (RFC 9110 section 5.6.2).
+/// The characters of tokens (RFC 9110 section 5.6.2), a bit for each of ASCII.
+const TOKEN: u128 = {
+    let mut set = 0;
+    let mut b = 0_u8;
+    while b < 128 {
+        let others = matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        if b.is_ascii_alphanumeric() || others {
+            set |= 1 << b;
+        }
+        b += 1;
+    }
+    set
+};
+
 fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+    b.is_ascii() && TOKEN >> b & 1 == 1
 }
 
 /// The lines of a head, each of which ends with CR LF and has neither elsewhere.
@@ -128,7 +141,7 @@ impl<'h> Lines<'h> {
         let (line, rest) = self.0.split_at_checked(feed + 1).unwrap_or_default();
         self.0 = rest;
         let line = line.strip_suffix(b"\r\n").ok_or("a line ends without CR LF")?;
-        if memchr(b'\r', line).is_some() || memchr(0, line).is_some() {
+        if memchr2(b'\r', 0, line).is_some() {
             return Err("a line holds a CR or NUL");
         }
         if line.first().is_some_and(|b| matches!(b, b' ' | b'\t')) {
@@ -356,6 +369,14 @@ mod tests {
                 from = length.saturating_sub(2);
             }
             prop_assert_eq!(found, whole);
+        }
+    }
+
+    #[test]
+    fn tokens_have_their_characters() {
+        for b in 0..=u8::MAX {
+            let expected = b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+            assert_eq!(is_token(b), expected, "{b}");
         }
     }
 }
