@@ -190,6 +190,11 @@ fn process(families: &mut Vec<MetricFamily>, sources: &Sources) {
     let mut add = |name, help, kind, metric| families.push(family(name, help, kind, vec![metric]));
     let open = gauge(sources.connections.open() as f64, &[]);
     add("connections", "Open client connections.", MetricType::GAUGE, open);
+    let refused = sources.connections.refused();
+    let refused = refused.map(|(why, count)| counter(count, &[("reason", why.as_str())])).collect();
+    let help = "Client connections closed before their first request.";
+    families.push(family("connections_refused_total", help, MetricType::COUNTER, refused));
+    let mut add = |name, help, kind, metric| families.push(family(name, help, kind, vec![metric]));
     let dropped = |log: &Option<Arc<LineLog>>| counter(log.as_ref().map_or(0, |log| log.dropped()), &[]);
     let lines = dropped(&sources.access_log);
     add("access_log_dropped_total", "Access lines that could not be written.", MetricType::COUNTER, lines);

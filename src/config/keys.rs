@@ -137,7 +137,11 @@ pub(super) static SERVER: TableSpec = TableSpec {
             ADDRESSES,
             "Proxies whose client header is believed, \"unix\" among them; default none",
         ),
-        key("proxy_protocol", Choice(&["off"]), "PROXY protocol; only \"off\" is supported yet"),
+        key(
+            "proxy_protocol",
+            Choice(&["off", "required"]),
+            "Whether connections begin with a PROXY header, version 1 or 2, of one of the trusted proxies",
+        ),
         key(
             "client_header",
             Text,
@@ -180,7 +184,7 @@ pub(super) static LIMITS: TableSpec = TableSpec {
         key("header_bytes", Size, "A request's target and headers"),
         key("headers", Integer, "Number of headers of a request"),
         key("body_bytes", Size, "A request's body"),
-        key("handshake_timeout", Duration, "For a TLS handshake"),
+        key("handshake_timeout", Duration, "For a PROXY header and a TLS handshake together"),
         key("header_timeout", Duration, "To the end of a request's head"),
         key("body_timeout", Duration, "From there to the end of its body"),
         key("write_timeout", Duration, "Without progress towards the client"),

@@ -27,7 +27,7 @@ pub use cache::AnswerCache;
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
-pub use front::{Connections, Listener, bind, wire};
+pub use front::{Connections, InvalidHeader, Listener, ProxyHeader, ReadHeader, bind, read_header, wire};
 pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};
 pub use shard::{Shard, Shared, random_seal_key};

@@ -179,25 +179,6 @@ fn the_schema_is_json() {
 }
 
 #[test]
-fn what_comes_later_is_refused_not_ignored() {
-    let backend = RecordingBackend::json(ROW);
-    let folder = new_folder();
-    let good = Config::leads(&backend).text();
-    #[rustfmt::skip]
-    let cases = [
-        ("[server]\n",         "[server]\nproxy_protocol = \"required\"\n"),
-    ];
-    for (from, to) in cases {
-        assert!(good.contains(from));
-        let path = write(folder.path(), &good.replacen(from, to, 1));
-        let output = run(&["check", "-c", &path]);
-        assert_eq!(output.status.code(), Some(1), "{to}");
-        let text = said(&output);
-        assert!(text.contains("not supported yet"), "{to}: {text}");
-    }
-}
-
-#[test]
 fn a_running_gate_is_asked() {
     let backend = RecordingBackend::json(ROW);
     let gate = Gate::start(&Config::leads(&backend));

@@ -36,6 +36,7 @@ mod limits;
 mod metrics;
 mod paging;
 mod preview;
+mod proxy_protocol;
 mod reload;
 mod rewrite;
 mod self_service;

@@ -127,10 +127,15 @@ impl RawSettings {
         if let Some(proxies) = fields.read("trusted_proxies", |item| address::proxies(reader, item)) {
             settings.trusted_proxies = proxies;
         }
-        if let Some(item) = fields.get("proxy_protocol")
-            && reader.filled(item).is_some_and(|text| text != "off")
-        {
-            reader.error(item, "anything other than \"off\" is not supported yet");
+        if let Some(item) = fields.get("proxy_protocol") {
+            let words = [("off", ProxyProtocol::Off), ("required", ProxyProtocol::Required)];
+            settings.proxy_protocol = reader.choice(item, &words).unwrap_or(settings.proxy_protocol);
+            if settings.proxy_protocol == ProxyProtocol::Required && settings.trusted_proxies.is_empty() {
+                reader.error(
+                    item,
+                    "PROXY headers come from `trusted_proxies`, and there are none: nobody could connect",
+                );
+            }
         }
         if let Some(header) = fields.read("client_header", |item| reader.parsed(item, client_header)) {
             if let Some(item) = fields.get("client_header")

@@ -273,10 +273,10 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("url = \"http://127.0.0.1:8001\"", "url = \"http://127.0.0.1:8001\"\nquery = { _col = \"a\" }\nheaders = { x-a = \"b\" }", &[
         "22:11: the credential of the backend sets the query parameter `_col` too",
     ]),
-    ("listen = [\"127.0.0.1:0\"]", "listen = []\ntoken_in = [\"query:_col\", \"header:authorization\", \"bearer\"]\ntrusted_proxies = [\"unix\"]\nproxy_protocol = \"required\"\nworkers = -1\nlimits = { header_bytes = \"1B\", headers = 0, idle_timeout = \"0s\" }", &[
+    ("listen = [\"127.0.0.1:0\"]", "listen = []\ntoken_in = [\"query:_col\", \"header:authorization\", \"bearer\"]\ntrusted_proxies = []\nproxy_protocol = \"required\"\nworkers = -1\nlimits = { header_bytes = \"1B\", headers = 0, idle_timeout = \"0s\" }", &[
         "3:10: is empty",
         "4:51: a token would be read twice from this place",
-        "6:18: anything other than \"off\" is not supported yet",
+        "6:18: PROXY headers come from `trusted_proxies`, and there are none: nobody could connect",
         "7:11: expected 0 to 1024, found -1",
         "8:27: expected 1024B to 1048576B",
         "8:43: expected 1 to 1000, found 0",

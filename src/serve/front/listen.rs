@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -97,6 +98,36 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 pub struct Connections {
     open: Mutex<Open>,
     closed: Notify,
+    refused: [AtomicU64; Refused::ALL.len()],
+}
+
+/// Why a connection was closed before its first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its address has as many as it may.
+    ConnectionsPerAddress,
+    /// It should begin with a PROXY header, and is not from a trusted proxy.
+    ProxyNotTrusted,
+    /// It does not begin with a PROXY header.
+    ProxyHeaderInvalid,
+    /// Its PROXY header did not come in time.
+    ProxyHeaderLate,
+}
+
+impl Refused {
+    /// Every reason, in the order they are declared in.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::ConnectionsPerAddress, Self::ProxyNotTrusted, Self::ProxyHeaderInvalid, Self::ProxyHeaderLate];
+
+    /// The `reason` label of `connections_refused_total`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::ProxyNotTrusted => "proxy_not_trusted",
+            Self::ProxyHeaderInvalid => "proxy_header_invalid",
+            Self::ProxyHeaderLate => "proxy_header_late",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -120,6 +151,18 @@ impl Connections {
         self.lock().all
     }
 
+    /// How many were closed before their first request, by reason.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (Refused, u64)> {
+        Refused::ALL.into_iter().zip(self.refused.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    fn count(&self, why: Refused) {
+        let reasons = Refused::ALL.iter().zip(&self.refused);
+        for (_, count) in reasons.filter(|(reason, _)| **reason == why) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Waits until fewer than `limit` are open.
     async fn below(&self, limit: impl Fn() -> usize) {
         loop {
@@ -134,12 +177,10 @@ impl Connections {
     /// A place for a connection from `address`; `None` when it has `limit` of them. `None` as an address is not counted.
     fn enter(self: &Arc<Self>, address: Option<IpAddr>, limit: usize) -> Option<Place> {
         let mut open = self.lock();
-        if let Some(address) = address {
-            let count = open.by_address.entry(address).or_default();
-            if *count >= limit {
-                return None;
-            }
-            *count += 1;
+        if !open.add(address, limit) {
+            drop(open);
+            self.count(Refused::ConnectionsPerAddress);
+            return None;
         }
         open.all += 1;
         Some(Place { connections: Arc::clone(self), address })
@@ -150,18 +191,52 @@ impl Connections {
     }
 }
 
+impl Open {
+    /// Counts one more for `address`; false when that has `limit` of them.
+    fn add(&mut self, address: Option<IpAddr>, limit: usize) -> bool {
+        let Some(address) = address else { return true };
+        let count = self.by_address.entry(address).or_default();
+        let fits = *count < limit;
+        *count += usize::from(fits);
+        fits
+    }
+
+    fn remove(&mut self, address: Option<IpAddr>) {
+        let Some(address) = address else { return };
+        if let Some(count) = self.by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Counts the connection for another address than it came from; false when that has `limit` of them already.
+    pub(super) fn counts_for(&mut self, address: Option<IpAddr>, limit: usize) -> bool {
+        let mut open = self.connections.lock();
+        open.remove(self.address.take());
+        if open.add(address, limit) {
+            self.address = address;
+            return true;
+        }
+        drop(open);
+        self.connections.count(Refused::ConnectionsPerAddress);
+        false
+    }
+
+    /// The connection is closed before its first request.
+    pub(super) fn refused(&self, why: Refused) {
+        self.connections.count(why);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = open.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                open.by_address.remove(&address);
-            }
-        }
+        open.remove(self.address);
         drop(open);
         self.connections.closed.notify_waiters();
     }
@@ -321,5 +396,23 @@ mod tests {
         assert_eq!(connections.open(), 4);
         drop(first);
         assert!(connections.enter(one, 2).is_some());
+    }
+
+    #[test]
+    fn a_place_may_count_for_whoever_a_proxy_speaks_for() {
+        let connections = Arc::new(Connections::default());
+        let proxy = Some(IpAddr::from([192, 0, 2, 1]));
+        let client = Some(IpAddr::from([192, 0, 2, 2]));
+        let mut first = connections.enter(proxy, 1).unwrap();
+        assert!(first.counts_for(client, 1));
+        let mut second = connections.enter(proxy, 1).expect("the proxy's own place is free again");
+        assert!(!second.counts_for(client, 1), "the second of one");
+        drop(second);
+        assert!(connections.enter(client, 1).is_none(), "still counted");
+        drop(first);
+        assert!(connections.enter(client, 1).is_some());
+        assert_eq!(connections.open(), 0);
+        let refused: Vec<_> = connections.refused().map(|(_, count)| count).collect();
+        assert_eq!(refused, [2, 0, 0, 0]);
     }
 }

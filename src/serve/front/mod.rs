@@ -7,6 +7,7 @@ mod frames;
 mod http1;
 mod http2;
 mod listen;
+mod proxy_protocol;
 mod requests;
 mod socket;
 mod stream;
@@ -15,6 +16,7 @@ pub mod wire;
 mod worker;
 
 pub use listen::{Connections, Listener, bind};
+pub use proxy_protocol::{InvalidHeader, ProxyHeader, ReadHeader, read_header};
 
 pub(crate) use connection::Connection;
 pub(in crate::serve) use listen::{Accepting, accept};

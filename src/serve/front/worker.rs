@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::listen::Place;
+use super::proxy_protocol::introduced;
 use super::requests::{Begun, Requests};
 use super::socket::{Accepted, Socket};
 use super::stream::ClientStream;
@@ -14,6 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -123,12 +125,14 @@ impl Client {
 
 /// Serves one connection to its end.
 async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
-    let Arrival { stream, peer, place: _place, open: _open } = arrival;
-    let Ok(socket) = Socket::new(stream) else { return };
+    let Arrival { stream, peer, mut place, open: _open } = arrival;
+    let Ok(mut socket) = Socket::new(stream) else { return };
+    let begun = Instant::now();
+    let Some(peer) = introduced(&mut socket, peer, &mut place, &shard.policies).await else { return };
     let (tls, patience) = {
         let snapshot = shard.policies.current();
         let settings = &snapshot.policy.settings;
-        (settings.tls.clone(), settings.limits.handshake_timeout)
+        (settings.tls.clone(), settings.limits.handshake_timeout.saturating_sub(begun.elapsed()))
     };
     let connection = Connection::new(peer, tls.is_some());
     let client = Client { shard, connection, socket: socket.clone(), draining };
