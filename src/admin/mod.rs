@@ -10,10 +10,11 @@ mod status;
 pub use metrics::Sources as MetricSources;
 
 use crate::decide::Denial;
+use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::policy::Admin as Settings;
 use crate::reload::{Outcome, Trigger};
-use crate::serve::{Stage, problem_json};
+use crate::serve::{Accepted, Accepting, Listener, Socket, Stage, problem_json};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -24,11 +25,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -61,8 +62,18 @@ impl Admin {
         Arc::new(Self { sources })
     }
 
-    /// Serves until it is dropped.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    /// Serves on the runtime that this is called on, until what it gives is dropped.
+    ///
+    /// # Errors
+    /// When the runtime cannot take the listener.
+    pub fn serve(
+        self: Arc<Self>,
+        listener: Listener,
+    ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+        Ok(self.accept(Accepting::new(listener)?))
+    }
+
+    async fn accept(self: Arc<Self>, listener: Accepting) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             // The semaphore is never closed.
@@ -73,7 +84,6 @@ impl Admin {
             };
             let admin = Arc::clone(&self);
             tokio::spawn(async move {
-                let peer = peer.ip().to_canonical();
                 if let Err(error) = admin.connected(stream, peer).await {
                     tracing::debug!(%error, "admin connection ended");
                 }
@@ -85,9 +95,10 @@ impl Admin {
     /// Serves one connection, by TLS where that is configured.
     async fn connected(
         self: &Arc<Self>,
-        stream: TcpStream,
-        peer: IpAddr,
+        stream: Accepted,
+        peer: Peer,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let stream = Socket::new(stream)?;
         let tls = {
             let snapshot = self.sources.policies.current();
             snapshot.policy.settings.admin.as_ref().and_then(|admin| admin.tls.clone())
@@ -97,11 +108,7 @@ impl Admin {
         self.exchange(timeout(HANDSHAKE_TIMEOUT, handshake).await??, peer).await
     }
 
-    async fn exchange<S>(
-        self: &Arc<Self>,
-        stream: S,
-        peer: IpAddr,
-    ) -> Result<(), Box<dyn Error + Send + Sync>>
+    async fn exchange<S>(self: &Arc<Self>, stream: S, peer: Peer) -> Result<(), Box<dyn Error + Send + Sync>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -114,7 +121,7 @@ impl Admin {
     async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Peer,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let path = request.uri().path();
         if let Err(denial) = self.admit(request.headers(), path, peer) {
@@ -138,7 +145,7 @@ impl Admin {
     }
 
     /// Host and source address.
-    fn admit(&self, headers: &HeaderMap, path: &str, peer: IpAddr) -> Result<(), Denial> {
+    fn admit(&self, headers: &HeaderMap, path: &str, peer: Peer) -> Result<(), Denial> {
         let snapshot = self.sources.policies.current();
         let Some(settings) = &snapshot.policy.settings.admin else { return Ok(()) };
         let mut hosts = headers.get_all(HOST).iter();

@@ -12,10 +12,10 @@ use http::request::Builder;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
-use reportgate::policy::Admin;
+use reportgate::policy::{Admin, ListenAddress};
 use reportgate::{clock, load};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::error::Error;
 use std::fmt;
 use std::fs;
@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -40,64 +40,78 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(super) struct Target {
     /// Ask this address, not the `[admin].listen` of the config
-    #[arg(long, value_name = "IP:PORT")]
-    admin: Option<SocketAddr>,
+    #[arg(long, value_name = "IP:PORT|unix:PATH", value_parser = address)]
+    admin: Option<ListenAddress>,
+}
+
+fn address(text: &str) -> Result<ListenAddress, &'static str> {
+    match text.strip_prefix("unix:") {
+        Some("") => Err("expected a path behind unix:"),
+        Some(path) => Ok(ListenAddress::Unix(path.into())),
+        None => text.parse().map(ListenAddress::Tcp).map_err(|_| "expected IP:PORT or unix:PATH"),
+    }
 }
 
 /// A listener that can be asked.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    address: SocketAddr,
+    address: ListenAddress,
     /// The certificate that it shows; `None`: it speaks no TLS.
     certificate: Option<CertificateDer<'static>>,
 }
 
 impl From<SocketAddr> for Place {
     fn from(address: SocketAddr) -> Self {
-        Self { address, certificate: None }
+        Self { address: ListenAddress::Tcp(address), certificate: None }
     }
 }
 
 impl Place {
+    fn new(address: ListenAddress, certificate: Option<CertificateDer<'static>>) -> Self {
+        Self { address: reachable(address), certificate }
+    }
+
     /// Where a config's `[admin]` listens.
-    fn of(admin: &Admin) -> Option<Self> {
+    fn of(admin: &Admin) -> Self {
         let certificate = admin.tls.as_ref().and_then(|tls| tls.chain.first().cloned());
-        Some(Self { address: reachable(admin.listen.tcp()?), certificate })
+        Self::new(admin.listen.clone(), certificate)
     }
 }
 
 impl fmt::Display for Place {
+    /// As the begin of a URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.address)
+        match &self.address {
+            ListenAddress::Tcp(address) => write!(f, "{scheme}://{address}"),
+            unix @ ListenAddress::Unix(_) => write!(f, "{scheme}://{unix}:"),
+        }
     }
 }
 
 impl Target {
     /// Where to ask: as given, or where a config's `[admin]` listens.
     pub(super) fn or(&self, admin: Option<&Admin>) -> Option<Place> {
-        let place = admin.and_then(Place::of);
-        match self.admin {
-            None => place,
-            Some(address) => Some(Place {
-                address: reachable(address),
-                certificate: place.and_then(|place| place.certificate),
-            }),
-        }
+        self.given(admin.map(Place::of))
     }
 
     /// Where to ask: as given, or as the config at `path` says.
     pub(super) fn place(&self, path: &Path) -> Result<Place, Failure> {
         let text = fs::read_to_string(path).unwrap_or_default();
-        match (configured(&text, path.parent().unwrap_or(Path::new(""))), self.admin) {
-            (Some(place), None) => return Ok(place),
-            (Some(place), Some(address)) => return Ok(Place { address: reachable(address), ..place }),
-            (None, Some(address)) => return Ok(reachable(address).into()),
-            (None, None) => {}
+        if let Some(place) = self.given(configured(&text, path.parent().unwrap_or(Path::new("")))) {
+            return Ok(place);
         }
         let admin = load::load(path, clock::now())?.policy.settings.admin;
         let none = || Failure::Plain(format!("{} has no [admin] to ask; see --admin", path.display()));
-        admin.as_ref().and_then(Place::of).ok_or_else(none)
+        admin.as_ref().map(Place::of).ok_or_else(none)
+    }
+
+    /// The place of the config, at the address that was given, if any.
+    fn given(&self, configured: Option<Place>) -> Option<Place> {
+        match self.admin.clone() {
+            None => configured,
+            Some(address) => Some(Place::new(address, configured.and_then(|place| place.certificate))),
+        }
     }
 }
 
@@ -105,7 +119,10 @@ impl Target {
 fn configured(text: &str, folder: &Path) -> Option<Place> {
     let (document, _errors) = DeTable::parse_recoverable(text.trim_start_matches('\u{feff}'));
     let admin = document.get_ref().get("admin")?.get_ref();
-    let address = admin.get("listen")?.get_ref().as_str()?.parse().ok()?;
+    let address = match address(admin.get("listen")?.get_ref().as_str()?).ok()? {
+        ListenAddress::Unix(socket) => ListenAddress::Unix(folder.join(socket)),
+        tcp @ ListenAddress::Tcp(_) => tcp,
+    };
     let certificate = match admin.get("tls") {
         None => None,
         Some(tls) => {
@@ -113,12 +130,14 @@ fn configured(text: &str, folder: &Path) -> Option<Place> {
             Some(CertificateDer::from_pem_file(file).ok()?)
         }
     };
-    Some(Place { address: reachable(address), certificate })
+    Some(Place::new(address, certificate))
 }
 
 /// An address to connect to: one that listens on every interface is asked on loopback.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
+fn reachable(mut address: ListenAddress) -> ListenAddress {
+    if let ListenAddress::Tcp(address) = &mut address
+        && address.ip().is_unspecified()
+    {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
@@ -148,11 +167,32 @@ fn ask(admin: &Place, path: &str, request: Builder) -> Result<(StatusCode, Bytes
 type Answered = Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>>;
 
 async fn connected(admin: &Place, request: Builder) -> Answered {
-    let request = request.header(header::HOST, admin.address.to_string()).body(Empty::<Bytes>::new())?;
-    let stream = TcpStream::connect(admin.address).await?;
+    match &admin.address {
+        ListenAddress::Tcp(address) => {
+            let request = request.header(header::HOST, address.to_string());
+            secured(admin, TcpStream::connect(address).await?, request).await
+        }
+        ListenAddress::Unix(path) => {
+            let request = request.header(header::HOST, "localhost");
+            secured(admin, UnixStream::connect(path).await?, request).await
+        }
+    }
+}
+
+/// By TLS where the place speaks it.
+async fn secured<S>(admin: &Place, stream: S, request: Builder) -> Answered
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let request = request.body(Empty::<Bytes>::new())?;
     let Some(certificate) = &admin.certificate else { return exchange(stream, request).await };
     let tls = TlsConnector::from(Arc::new(pinned::client(certificate.clone())?));
-    exchange(tls.connect(admin.address.ip().into(), stream).await?, request).await
+    // The certificate is known; what it names does not matter.
+    let name = match &admin.address {
+        ListenAddress::Tcp(address) => address.ip().into(),
+        ListenAddress::Unix(_) => ServerName::try_from("localhost")?,
+    };
+    exchange(tls.connect(name, stream).await?, request).await
 }
 
 async fn exchange<S>(stream: S, request: Request<Empty<Bytes>>) -> Answered
@@ -187,13 +227,16 @@ mod tests {
             ("nonsense = true\n[admin]\nlisten = \"[::1]:9180\"\nhosts = []", Some("[::1]:9180")),
             ("[admin]\nlisten = \"9180\"", None),
             ("[admin]\nlisten = \"127.0.0.1:9180\"\ntls = { cert = \"/none.pem\" }", None),
+            ("[admin]\nlisten = \"unix:admin.sock\"", Some("unix:/etc/gate/admin.sock")),
+            ("[admin]\nlisten = \"unix:/run/admin.sock\"", Some("unix:/run/admin.sock")),
+            ("[admin]\nlisten = \"unix:\"", None),
             ("[admin]", None),
             ("[server]", None),
             ("[admin", None),
             ("[admin]\nlisten = \"127.0.0.1:9180\"\n[adnim]\n[log]\n[log]\noops", Some("127.0.0.1:9180")),
         ];
         for (text, expected) in cases {
-            let found = configured(text, Path::new("")).map(|place| place.address.to_string());
+            let found = configured(text, Path::new("/etc/gate")).map(|place| place.address.to_string());
             assert_eq!(found.as_deref(), expected, "{text:?}");
         }
     }
@@ -206,7 +249,7 @@ mod tests {
             ("127.0.0.1:9180", "127.0.0.1:9180"), ("192.0.2.1:9180", "192.0.2.1:9180"),
         ];
         for (listen, expected) in cases {
-            assert_eq!(reachable(listen.parse().unwrap()).to_string(), expected);
+            assert_eq!(reachable(address(listen).unwrap()).to_string(), expected);
         }
     }
 

@@ -91,10 +91,9 @@ async fn serve(
         diagnostics: detached_stderr(),
         draining: drain.watch(),
     });
-    if let Some(Listener::Tcp(listener)) = admin_listener {
+    if let Some(listener) = admin_listener {
         let cannot_listen = |error| Failure::because("cannot listen for [admin]", error);
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_listen)?;
-        tokio::spawn(admin.serve(listener));
+        tokio::spawn(admin.serve(listener).map_err(cannot_listen)?);
     }
     let _watch =
         reloader.watch().map_err(|error| Failure::because("cannot start to watch the config", error))?;
@@ -157,9 +156,11 @@ fn announce(addresses: &Addresses, settings: &Settings) {
     for address in settings.listen.iter().filter(|address| address.tcp().is_none()) {
         note(&format!("listening on {address}\n"));
     }
-    if let Some(address) = addresses.admin {
-        let tls = settings.admin.as_ref().and_then(|admin| admin.tls.as_ref());
-        note(&format!("admin on {}://{address}\n", scheme(tls)));
+    let tls = settings.admin.as_ref().and_then(|admin| admin.tls.as_ref());
+    match (addresses.admin, &settings.admin) {
+        (Some(address), _) => note(&format!("admin on {}://{address}\n", scheme(tls))),
+        (None, Some(admin)) => note(&format!("admin on {}\n", admin.listen)),
+        (None, None) => {}
     }
 }
 

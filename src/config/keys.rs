@@ -217,9 +217,13 @@ pub(super) static CACHE: TableSpec = TableSpec {
 pub(super) static ADMIN: TableSpec = TableSpec {
     name: "[admin]",
     keys: &[
-        key("listen", Text, "ADDRESS:PORT; takes effect at start"),
+        key("listen", Text, "ADDRESS:PORT or unix:PATH; takes effect at start"),
         key("hosts", TEXTS, "Host names answered besides IP literals and localhost"),
-        key("allowed_ips", ADDRESSES, "Who may connect; needed unless `listen` is a loopback address"),
+        key(
+            "allowed_ips",
+            ADDRESSES,
+            "Who may connect; needed unless `listen` is a loopback address or a unix socket",
+        ),
         key("tls", Table(&LISTENER_TLS), "Speak TLS; the files are read anew when they change"),
     ],
 };

@@ -32,7 +32,7 @@ pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};
 pub use shard::{Shard, Shared, random_seal_key};
 
-pub(crate) use front::Connection;
+pub(crate) use front::{Accepted, Accepting, Connection, Socket};
 pub(crate) use handle::handle;
 pub(crate) use respond::problem_json;
 pub(crate) use tally::{

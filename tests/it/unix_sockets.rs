@@ -74,3 +74,41 @@ fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
         "the first goes on"
     );
 }
+
+#[test]
+fn the_admin_listener_may_be_a_socket() {
+    let backend = RecordingBackend::json(ROW);
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    let text = Config::leads(&backend).text();
+    let unix = text.replace("[admin]\nlisten = \"127.0.0.1:0\"", "[admin]\nlisten = \"unix:admin.sock\"");
+    std::fs::write(&path, unix).unwrap();
+    let program = Program::start(&path, None);
+    let socket = folder.path().join("admin.sock");
+    let socket = format!("unix:{}", socket.display());
+    program
+        .stderr
+        .wait_for("the admin socket", 0, |line| line.contains(&format!("admin on {socket}")).then_some(()));
+    let config = path.to_str().unwrap();
+    let elsewhere = folder.path().join("none.toml");
+    let elsewhere = elsewhere.to_str().unwrap();
+    #[rustfmt::skip]
+    let cases: [(&[&str], &str); 5] = [
+        (&["healthcheck", "-c", config],                              "alive"),
+        (&["healthcheck", "-c", elsewhere, "--admin", &socket],       "alive"),
+        (&["status", "-c", elsewhere, "--admin", &socket],            "generation"),
+        (&["confirm", "-c", config],                                  "unchanged"),
+        (&["token", "list", "-c", config],                            "acme-1"),
+    ];
+    for (arguments, said) in cases {
+        let output = run(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let notes = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains(said), "{arguments:?}: {text}{notes}");
+    }
+    drop(program);
+    let output = run(&["healthcheck", "-c", config]);
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(notes.contains(&format!("cannot ask http://{socket}:/livez")), "{notes}");
+    assert_eq!(output.status.code(), Some(1));
+}

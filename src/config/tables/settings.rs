@@ -283,24 +283,39 @@ fn read_cache(reader: &mut Reader<'_>, fields: &Fields<'_>, cache: &mut CacheLim
 
 fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>, servers: &[ListenAddress]) -> Option<Admin> {
     let item = fields.required(reader, "listen");
-    let listen = item.and_then(|item| reader.parsed(item, socket));
+    let listen = item.and_then(|item| listen(reader, item));
     let hosts = fields.read("hosts", |item| reader.entries(item, |reader, item| reader.parsed(item, host)));
     let allowed_ips = fields.read("allowed_ips", |item| address::ranges(reader, item)).unwrap_or_default();
     let (item, listen) = (item?, listen?);
-    if !listen.ip().is_loopback() && allowed_ips.is_empty() {
-        reader.error(item, "not a loopback address: `allowed_ips` must say who may connect");
+    match (&listen, fields.get("allowed_ips")) {
+        (ListenAddress::Tcp(listen), _) if !listen.ip().is_loopback() && allowed_ips.is_empty() => {
+            reader.error(item, "not a loopback address: `allowed_ips` must say who may connect");
+        }
+        (ListenAddress::Unix(_), Some(allowed)) => {
+            reader.error(
+                allowed,
+                "whoever comes by a unix socket has no address: its file's owner and group may connect",
+            );
+        }
+        (ListenAddress::Tcp(_) | ListenAddress::Unix(_), _) => {}
     }
-    let shared = |server: &ListenAddress| {
-        let ListenAddress::Tcp(server) = server else { return false };
-        let every = server.ip().is_unspecified() || listen.ip().is_unspecified();
-        server.port() == listen.port() && listen.port() != 0 && (every || server.ip() == listen.ip())
-    };
-    if servers.iter().any(shared) {
+    if servers.iter().any(|server| shared(server, &listen)) {
         reader.error(item, "[server] listens here: the admin endpoints need an address of their own");
     }
     let tls = fields.read("tls", |item| tls::listener(reader, item, &[b"http/1.1"]));
     let hosts = hosts.unwrap_or_default().into_iter().map(|host| host.value).collect();
-    Some(Admin { listen: ListenAddress::Tcp(listen), tls, hosts, allowed_ips })
+    Some(Admin { listen, tls, hosts, allowed_ips })
+}
+
+/// Whether one of two listeners would get the connections of the other.
+fn shared(one: &ListenAddress, other: &ListenAddress) -> bool {
+    match (one, other) {
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(other)) => {
+            let every = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() == other.port() && one.port() != 0 && (every || one.ip() == other.ip())
+        }
+        (one, other) => one == other,
+    }
 }
 
 fn token_in(reader: &mut Reader<'_>, item: Item<'_>) -> Option<Box<[TokenPlace]>> {
@@ -350,7 +365,7 @@ fn max_removed(text: &str) -> Result<MaxRemoved, &'static str> {
     if text == "off" { Ok(MaxRemoved::Off) } else { units::percent(text).map(MaxRemoved::Percent) }
 }
 
-/// Reads where `[server]` listens; the path of a unix socket starts at the file that names it.
+/// Reads where to listen; the path of a unix socket starts at the file that names it.
 fn listen(reader: &mut Reader<'_>, item: Item<'_>) -> Option<ListenAddress> {
     let Some(path) = reader.text(item)?.strip_prefix("unix:") else {
         return reader.parsed(item, |text| socket(text).map(ListenAddress::Tcp));
@@ -368,10 +383,7 @@ fn listen(reader: &mut Reader<'_>, item: Item<'_>) -> Option<ListenAddress> {
 }
 
 fn socket(text: &str) -> Result<SocketAddr, &'static str> {
-    if text.starts_with("unix:") || text.starts_with('/') {
-        return Err("a unix socket is not supported here yet");
-    }
-    text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080")
+    text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080, or unix:PATH")
 }
 
 fn host(text: &str) -> Result<Box<str>, &'static str> {

@@ -320,6 +320,10 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "38:1: needs `headers` or `query`",
         "34:13: warning: `acme` has no `allowed_ips`, so nobody can use its tokens",
     ]),
+    ("[server]\nlisten = [\"127.0.0.1:0\"]", "[admin]\nlisten = \"unix:a.sock\"\nallowed_ips = [\"10.0.0.0/8\"]\n[server]\nlisten = [\"unix:a.sock\"]", &[
+        "3:10: [server] listens here: the admin endpoints need an address of their own",
+        "4:15: whoever comes by a unix socket has no address: its file's owner and group may connect",
+    ]),
     ("[server]", "[admin]\nlisten = \"0.0.0.0:8080\"\nhosts = [\"A:1\", \"::1\"]\nallowed_ips = [\"10.0.0.0/8\"]\n[reload]\nmax_removed = \"101%\"\n[log]\nformat = \"xml\"\n[server]\nlisten = [\"127.0.0.1:8080\"]\n[x.y]", &[
         "3:10: [server] listens here: the admin endpoints need an address of their own",
         "4:10: `A:1`: expected a host name without a port",

@@ -244,21 +244,22 @@ impl Drop for Place {
 
 /// A listener on a runtime.
 #[derive(Debug)]
-pub(in crate::serve) enum Accepting {
+pub(crate) enum Accepting {
     Tcp(tokio::net::TcpListener),
     Unix(tokio::net::UnixListener),
 }
 
 impl Accepting {
     /// Brings a listener onto the runtime that this is called on.
-    pub(in crate::serve) fn new(listener: Listener) -> io::Result<Self> {
+    pub(crate) fn new(listener: Listener) -> io::Result<Self> {
         Ok(match listener {
             Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
             Listener::Unix(listener) => Self::Unix(tokio::net::UnixListener::from_std(listener)?),
         })
     }
 
-    async fn accept(&self) -> io::Result<(Accepted, Peer)> {
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<(Accepted, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;

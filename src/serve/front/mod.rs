@@ -19,5 +19,7 @@ pub use listen::{Connections, Listener, bind};
 pub use proxy_protocol::{InvalidHeader, ProxyHeader, ReadHeader, read_header};
 
 pub(crate) use connection::Connection;
-pub(in crate::serve) use listen::{Accepting, accept};
+pub(crate) use listen::Accepting;
+pub(in crate::serve) use listen::accept;
+pub(crate) use socket::{Accepted, Socket};
 pub(in crate::serve) use worker::Crew;

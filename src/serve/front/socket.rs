@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A socket that was accepted, on no runtime yet.
 #[derive(Debug)]
-pub(super) enum Accepted {
+pub(crate) enum Accepted {
     /// By TCP.
     Tcp(std::net::TcpStream),
     /// By a unix socket.
@@ -21,7 +21,7 @@ pub(super) enum Accepted {
 
 /// A client's socket; a clone is the same one.
 #[derive(Debug, Clone)]
-pub(super) struct Socket(Arc<Family>);
+pub(crate) struct Socket(Arc<Family>);
 
 #[derive(Debug)]
 enum Family {
@@ -31,7 +31,7 @@ enum Family {
 
 impl Socket {
     /// Brings a socket onto the runtime that this is called on.
-    pub(super) fn new(accepted: Accepted) -> io::Result<Self> {
+    pub(crate) fn new(accepted: Accepted) -> io::Result<Self> {
         let family = match accepted {
             Accepted::Tcp(stream) => {
                 stream.set_nodelay(true)?;
