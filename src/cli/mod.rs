@@ -158,9 +158,11 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Serves, and waits for nobody who reads stderr.
 fn serve_detached(config: &Path) -> ExitCode {
+    // While there are no other threads.
+    let inherited = serve::Inherited::take();
     match streams::detach_stderr() {
         // What is left on stderr is written at the end, the failure included.
-        Ok(_writer) => exit_code(serve::run(config, |_| ())),
+        Ok(_writer) => exit_code(inherited.and_then(|inherited| serve::run(config, inherited, |_| ()))),
         Err(error) => exit_code(Err(Failure::because("cannot start a thread for stderr", error))),
     }
 }

@@ -7,6 +7,7 @@
 
 #![cfg(test)]
 
+mod activation;
 mod answers;
 mod backend_answers;
 mod backends;
@@ -50,4 +51,5 @@ mod streams;
 mod tls;
 mod unix_sockets;
 mod unseen;
+mod upgrade;
 mod violations;

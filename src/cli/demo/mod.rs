@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<(), Failure> {
     let text = config::text(server, admin, backend, &tokens);
     fs::write(&path, text)
         .map_err(|error| Failure::because(format!("cannot write {}", path.display()), error))?;
-    serve::run(&path, |listening| {
+    serve::run(&path, serve::Inherited::default(), |listening| {
         let gate = listening.server.first().copied().unwrap_or(server);
         let admin = listening.admin.unwrap_or(admin);
         let guide = Guide { gate, admin, backend, tokens: &tokens, config: &path };

@@ -9,11 +9,12 @@ use super::worker::Crew;
 use crate::domain::address::Peer;
 use crate::policy::{ListenAddress, PolicyReader};
 use crate::serve::drain::{Draining, Stage};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -42,12 +43,67 @@ pub enum Listener {
 }
 
 impl Listener {
+    /// A listener that somebody else has bound.
+    ///
+    /// # Errors
+    /// When it does not listen.
+    pub fn adopted(self) -> io::Result<Self> {
+        let listens = match &self {
+            Self::Tcp(listener) => SockRef::from(listener).is_listener()?,
+            Self::Unix(listener) => SockRef::from(listener).is_listener()?,
+        };
+        if !listens {
+            return Err(io::Error::other("the socket does not listen"));
+        }
+        match &self {
+            Self::Tcp(listener) => listener.set_nonblocking(true)?,
+            Self::Unix(listener) => listener.set_nonblocking(true)?,
+        }
+        Ok(self)
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell, or it is a unix socket without a path.
+    pub fn address(&self) -> io::Result<ListenAddress> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
+            Self::Unix(listener) => {
+                let address = listener.local_addr()?;
+                let path =
+                    address.as_pathname().ok_or_else(|| io::Error::other("a unix socket without a path"))?;
+                Ok(ListenAddress::Unix(path.to_owned()))
+            }
+        }
+    }
+
+    /// The same socket once more.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
+            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+
     /// The address of a TCP socket, as it turned out.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(_) => None,
+        }
+    }
+}
+
+impl From<Listener> for OwnedFd {
+    fn from(listener: Listener) -> Self {
+        match listener {
+            Listener::Tcp(listener) => listener.into(),
+            Listener::Unix(listener) => listener.into(),
         }
     }
 }

@@ -148,10 +148,15 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn connect(address: SocketAddr, extra_headers: &'static [&'static str]) -> Self {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the gate accepts");
+        Self { extra_headers, ..Self::over(stream) }
+    }
+
+    /// A client on a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new(), extra_headers, may_continue: false }
+        Self { stream, buffer: Vec::new(), extra_headers: &[], may_continue: false }
     }
 
     /// Takes `100 Continue` before an answer.

@@ -50,7 +50,7 @@ impl Program {
     /// Starts it with a config file; `open_files` limits its descriptors.
     pub(crate) fn start(config: &Path, open_files: Option<u32>) -> Self {
         match open_files {
-            None => Self::command(&["serve", "-c", config.to_str().unwrap()]),
+            None => Self::spawn(Self::serving(config)),
             Some(limit) => Self::in_shell(config, &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")),
         }
     }
@@ -62,6 +62,13 @@ impl Program {
         Self::spawn(shell)
     }
 
+    /// The command that starts it.
+    pub(crate) fn serving(config: &Path) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("serve").arg("-c").arg(config);
+        command
+    }
+
     /// Starts another command that goes on until it is told to end.
     pub(crate) fn command(arguments: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
@@ -69,7 +76,8 @@ impl Program {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts what a command says.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         command.env_remove("REPORTGATE_CONFIG").stdin(Stdio::null());
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
@@ -107,7 +115,14 @@ impl Program {
             let (_, port) = socket[1].split_once(':')?;
             Some(SocketAddr::from(([127, 0, 0, 1], u16::from_str_radix(port, 16).ok()?)))
         };
-        (0..64).filter_map(address).collect()
+        let mut found = Vec::new();
+        for address in (0..64).filter_map(address) {
+            // It is kept for a successor, too.
+            if !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        found
     }
 
     /// A figure of `/proc/PID/status` in bytes, such as `VmRSS` or `VmHWM`.
@@ -163,7 +178,11 @@ impl Gate {
         if !path.exists() {
             std::fs::write(&path, config).unwrap();
         }
-        let program = Program::start(&path, open_files);
+        Self::of(Program::start(&path, open_files), folder)
+    }
+
+    /// A gate that was started with the config of a folder; returns when it is ready.
+    pub(crate) fn of(program: Program, folder: TempDir) -> Self {
         let admin = program.stderr.wait_for("the admin address", 0, |line| url(line, "admin on "));
         let first = program.stderr.wait_for("an address", 0, |line| url(line, "listening on "));
         let lines = program.stderr.all();

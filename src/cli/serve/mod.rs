@@ -3,8 +3,14 @@
 //! The main thread's runtime accepts, answers `[admin]` and waits for signals; requests are
 //! served by the workers, reloads done by the watch.
 
+mod inherited;
+mod upgrade;
+
+pub(super) use inherited::Inherited;
+
 use super::streams::{Losses, detached_stderr, log_on_stdout};
 use super::{Failure, note};
+use inherited::{ADMIN, SERVER};
 use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, ServerTls, Settings};
 use reportgate::reload::{Reloader, Trigger};
@@ -17,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use upgrade::Successor;
 
 /// How long requests begun after the grace are still refused before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -31,7 +38,11 @@ pub(super) struct Addresses {
 }
 
 /// Serves until a signal comes; calls `ready` once it listens.
-pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), Failure> {
+pub(super) fn run(
+    config: &Path,
+    inherited: Inherited,
+    ready: impl FnOnce(&Addresses),
+) -> Result<(), Failure> {
     let (reloader, warnings) = Reloader::start(config)?;
     if warnings.warnings() > 0 {
         note(&warnings.render(false));
@@ -43,7 +54,7 @@ pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), F
     let (access_log, access_log_writer) = log_on_stdout()
         .map_err(|error| Failure::because("cannot start the thread of the access log", error))?;
     let mut losses = Losses::new("stdout", Arc::clone(&access_log));
-    let served = runtime.block_on(serve(&settings, reloader, &policies, access_log, ready));
+    let served = runtime.block_on(serve(&settings, inherited, reloader, &policies, access_log, ready));
     // Whatever hangs on this runtime has had its time.
     runtime.shutdown_background();
     drop(access_log_writer);
@@ -53,18 +64,20 @@ pub(super) fn run(config: &Path, ready: impl FnOnce(&Addresses)) -> Result<(), F
 
 async fn serve(
     settings: &Settings,
+    mut inherited: Inherited,
     reloader: Arc<Reloader>,
     policies: &PolicyReader,
     access_log: Arc<LineLog>,
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;
-    let listeners = settings.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
-    let admin_listener = settings.admin.as_ref().map(|admin| listen(&admin.listen)).transpose()?;
+    let (listeners, admin_listener) = listen(settings, &mut inherited)?;
     let addresses = Addresses {
         server: listeners.iter().filter_map(Listener::tcp).collect(),
         admin: admin_listener.as_ref().and_then(Listener::tcp),
     };
+    let kept = kept(&listeners, admin_listener.as_ref())
+        .map_err(|error| Failure::because("cannot keep the listening sockets", error))?;
 
     let drain = Drain::default();
     let shared = Shared {
@@ -91,10 +104,9 @@ async fn serve(
         diagnostics: detached_stderr(),
         draining: drain.watch(),
     });
-    if let Some(listener) = admin_listener {
-        let cannot_listen = |error| Failure::because("cannot listen for [admin]", error);
-        tokio::spawn(admin.serve(listener).map_err(cannot_listen)?);
-    }
+    let cannot_listen = |error| Failure::because("cannot listen for [admin]", error);
+    let admin = admin_listener.map(|listener| admin.serve(listener)).transpose().map_err(cannot_listen)?;
+    let admin = admin.map(tokio::spawn);
     let _watch =
         reloader.watch().map_err(|error| Failure::because("cannot start to watch the config", error))?;
     let streams = [("stdout", Some(access_log)), ("stderr", detached_stderr())];
@@ -103,21 +115,38 @@ async fn serve(
     }
     announce(&addresses, settings);
     ready(&addresses);
+    inherited.succeeded().await;
 
-    signals.stop(&reloader).await;
+    let successor = signals.end_or_upgrade(&reloader, &kept).await;
+    // Nobody else may keep them open.
+    drop(kept);
+    let mut delay = policies.current().policy.settings.drain_delay;
+    if let Some(successor) = successor {
+        note(&format!("upgrade: process {} serves from now on\n", successor.id));
+        // It answers on [admin], too, and whoever asks it is told that it is ready.
+        if let Some(admin) = admin {
+            admin.abort();
+        }
+        delay = Duration::ZERO;
+        successor.take_over().await;
+    }
     tokio::select! {
-        () = wind_down(&drain, server, policies) => {}
+        () = wind_down(&drain, delay, server, policies) => {}
         () = signals.stop(&reloader) => note("second signal: ending at once\n"),
     }
     Ok(())
 }
 
+/// The listening sockets, to be handed over to a successor.
+fn kept(listeners: &[Listener], admin: Option<&Listener>) -> io::Result<Vec<(&'static str, Listener)>> {
+    let server = listeners.iter().map(|listener| (SERVER, listener));
+    let named = server.chain(admin.map(|listener| (ADMIN, listener)));
+    named.map(|(name, listener)| Ok((name, listener.try_clone()?))).collect()
+}
+
 /// The stages of a drain, up to the last words.
-async fn wind_down(drain: &Drain, server: Server, policies: &PolicyReader) {
-    let (delay, grace) = {
-        let snapshot = policies.current();
-        (snapshot.policy.settings.drain_delay, snapshot.policy.settings.shutdown_grace)
-    };
+async fn wind_down(drain: &Drain, delay: Duration, server: Server, policies: &PolicyReader) {
+    let grace = policies.current().policy.settings.shutdown_grace;
     note("draining\n");
     drain.advance(Stage::Unready);
     tokio::time::sleep(delay).await;
@@ -133,12 +162,26 @@ async fn wind_down(drain: &Drain, server: Server, policies: &PolicyReader) {
     note("shutdown_grace is over: requests under way were broken off\n");
 }
 
-fn listen(address: &ListenAddress) -> Result<Listener, Failure> {
-    bind(address).map_err(|error| {
-        let taken = error.kind() == io::ErrorKind::AddrInUse;
-        let hint = if taken { " (does another reportgate run already?)" } else { "" };
-        Failure::because(format!("cannot listen on {address}{hint}"), error)
-    })
+/// The sockets of `[server]` and `[admin]`: those that were handed over, and new ones for the others.
+fn listen(
+    settings: &Settings,
+    inherited: &mut Inherited,
+) -> Result<(Vec<Listener>, Option<Listener>), Failure> {
+    let mut found = |name, address| (inherited.find(name, address), address);
+    let server: Vec<_> = settings.listen.iter().map(|address| found(SERVER, address)).collect();
+    let admin = settings.admin.as_ref().map(|admin| found(ADMIN, &admin.listen));
+    // One that was meant for another address would be the better reason why this one is taken.
+    inherited.let_go(settings)?;
+    let or_new = |(found, address): (Option<Listener>, &ListenAddress)| match found {
+        Some(listener) => Ok(listener),
+        None => bind(address).map_err(|error| {
+            let taken = error.kind() == io::ErrorKind::AddrInUse;
+            let hint = if taken { " (does another reportgate run already?)" } else { "" };
+            Failure::because(format!("cannot listen on {address}{hint}"), error)
+        }),
+    };
+    let server = server.into_iter().map(or_new).collect::<Result<_, _>>()?;
+    Ok((server, admin.map(or_new).transpose()?))
 }
 
 /// How many workers there are.
@@ -168,11 +211,21 @@ fn scheme(tls: Option<&ServerTls>) -> &'static str {
     if tls.is_some() { "https" } else { "http" }
 }
 
+/// What the process is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// To end.
+    Stop,
+    /// To start a successor.
+    Upgrade,
+}
+
 /// The signals the process listens to.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    upgrade: Signal,
 }
 
 impl Signals {
@@ -181,15 +234,42 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            upgrade: signal(SignalKind::user_defined2())?,
         })
     }
 
-    /// Waits for SIGTERM or SIGINT; a SIGHUP meanwhile reloads the config.
+    /// Waits until the process is to end: for SIGTERM or SIGINT, or, after a SIGUSR2, until a successor serves.
+    async fn end_or_upgrade(
+        &mut self,
+        reloader: &Arc<Reloader>,
+        sockets: &[(&'static str, Listener)],
+    ) -> Option<Successor> {
+        while let Told::Upgrade = self.next(reloader).await {
+            note("upgrade: starting a successor\n");
+            let started = tokio::select! {
+                started = Successor::start(sockets) => started,
+                () = self.stop(reloader) => return None,
+            };
+            match started {
+                Ok(successor) => return Some(successor),
+                Err(failure) => note(&format!("{}upgrade: none; serving on\n", failure.message())),
+            }
+        }
+        None
+    }
+
+    /// Waits for SIGTERM or SIGINT.
     async fn stop(&mut self, reloader: &Arc<Reloader>) {
+        while self.next(reloader).await != Told::Stop {}
+    }
+
+    /// Waits for what is to be done; a SIGHUP meanwhile reloads the config.
+    async fn next(&mut self, reloader: &Arc<Reloader>) -> Told {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return Told::Stop,
+                _ = self.interrupt.recv() => return Told::Stop,
+                _ = self.upgrade.recv() => return Told::Upgrade,
                 _ = self.hang_up.recv() => {
                     let reloader = Arc::clone(reloader);
                     // Its outcome is logged where it happens.
