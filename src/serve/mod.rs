@@ -27,7 +27,9 @@ pub use cache::AnswerCache;
 pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
-pub use front::{Connections, InvalidHeader, Listener, ProxyHeader, ReadHeader, bind, read_header, wire};
+pub use front::{
+    Connections, InvalidHeader, Listener, ProxyHeader, Pulses, ReadHeader, bind, read_header, wire,
+};
 pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};
 pub use shard::{Shard, Shared, random_seal_key};
@@ -51,6 +53,7 @@ use tokio::task::JoinSet;
 pub struct Server {
     accepting: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
+    pulses: Pulses,
 }
 
 impl Server {
@@ -68,16 +71,28 @@ impl Server {
         let (crew, threads) = Crew::start(shards, drain)?;
         let crew = Arc::new(crew);
         let mut accepting = JoinSet::new();
+        let alive = Arc::new(());
+        let pulses = Pulses::new(&crew, &alive, listeners.len());
         for listener in listeners {
-            accepting.spawn(front::accept(
+            let accept = front::accept(
                 front::Accepting::new(listener)?,
                 Arc::clone(&crew),
                 Arc::clone(connections),
                 policies.clone(),
                 drain.watch(),
-            ));
+            );
+            let alive = Arc::clone(&alive);
+            accepting.spawn(async move {
+                accept.await;
+                drop(alive);
+            });
         }
-        Ok(Self { accepting, threads })
+        Ok(Self { accepting, threads, pulses })
+    }
+
+    /// Whether it is alive, for whoever watches over it while it serves; to be taken once.
+    pub fn pulses(&mut self) -> Pulses {
+        std::mem::take(&mut self.pulses)
     }
 
     /// Waits until nothing is accepted any more and every worker has ended; the drain must have begun.

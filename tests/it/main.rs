@@ -42,6 +42,7 @@ mod reload;
 mod rewrite;
 mod self_service;
 mod self_test;
+mod service_manager;
 mod sick_backends;
 mod slow_clients;
 mod smuggling;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A process that succeeded another; killed when dropped, since nobody else waits for it.
-struct Successor(String);
+pub(crate) struct Successor(pub(crate) String);
 
 impl Successor {
     /// The one that a gate, or its successors, started after that line of the log.
@@ -23,7 +23,7 @@ impl Successor {
         Self(id)
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.0]).status().unwrap().success());
     }
 

@@ -4,6 +4,7 @@
 //! served by the workers, reloads done by the watch.
 
 mod inherited;
+mod manager;
 mod upgrade;
 
 pub(super) use inherited::Inherited;
@@ -11,11 +12,13 @@ pub(super) use inherited::Inherited;
 use super::streams::{Losses, detached_stderr, log_on_stdout};
 use super::{Failure, note};
 use inherited::{ADMIN, SERVER};
+use manager::Manager;
 use reportgate::admin::{Admin, MetricSources};
 use reportgate::policy::{ListenAddress, PolicyReader, ServerTls, Settings};
-use reportgate::reload::{Reloader, Trigger};
+use reportgate::reload::{Outcome, Reloader, Trigger};
 use reportgate::serve::{
-    Connections, Drain, LineLog, Listener, Server, Shard, Shared, Stage, bind, look_after, random_seal_key,
+    Connections, Drain, Draining, LineLog, Listener, Pulses, Server, Shard, Shared, Stage, bind, look_after,
+    random_seal_key,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -23,10 +26,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::MissedTickBehavior;
 use upgrade::Successor;
 
 /// How long requests begun after the grace are still refused before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What the service manager shows of a process that is well.
+const SERVING: &str = "serving";
 
 /// Where the gate listens.
 #[derive(Debug)]
@@ -70,7 +78,9 @@ async fn serve(
     access_log: Arc<LineLog>,
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::because("cannot wait for signals", error))?;
+    let manager = Arc::new(Manager::of_process());
+    let signals = Signals::new(&reloader, &manager);
+    let mut signals = signals.map_err(|error| Failure::because("cannot wait for signals", error))?;
     let (listeners, admin_listener) = listen(settings, &mut inherited)?;
     let addresses = Addresses {
         server: listeners.iter().filter_map(Listener::tcp).collect(),
@@ -80,21 +90,13 @@ async fn serve(
         .map_err(|error| Failure::because("cannot keep the listening sockets", error))?;
 
     let drain = Drain::default();
-    let shared = Shared {
-        policies: policies.clone(),
-        backends: Arc::default(),
-        access_log: Some(Arc::clone(&access_log)),
-        findings: Arc::default(),
-        cache: Arc::default(),
-        draining: drain.watch(),
-        seal_key: random_seal_key(),
-        spent: Arc::default(),
-    };
+    let shared = shared(policies, &access_log, &drain);
     let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(Shard::new(shared.clone()))).collect();
     tokio::spawn(look_after(policies.clone(), Arc::downgrade(&shared.backends)));
     let connections = Arc::new(Connections::default());
     let cannot_start = |error| Failure::because("cannot start the workers", error);
-    let server = Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;
+    let mut server =
+        Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;
     let admin = Admin::new(MetricSources {
         policies: policies.clone(),
         reloader: Arc::clone(&reloader),
@@ -116,11 +118,16 @@ async fn serve(
     announce(&addresses, settings);
     ready(&addresses);
     inherited.succeeded().await;
+    manager.ready(SERVING);
+    tokio::spawn(watch_over(server.pulses(), drain.watch(), Arc::clone(&manager)));
 
-    let successor = signals.end_or_upgrade(&reloader, &kept).await;
+    let successor = signals.end_or_upgrade(&kept).await;
     // Nobody else may keep them open.
     drop(kept);
     let mut delay = policies.current().policy.settings.drain_delay;
+    if successor.is_none() {
+        manager.stopping();
+    }
     if let Some(successor) = successor {
         note(&format!("upgrade: process {} serves from now on\n", successor.id));
         // It answers on [admin], too, and whoever asks it is told that it is ready.
@@ -128,13 +135,46 @@ async fn serve(
             admin.abort();
         }
         delay = Duration::ZERO;
+        manager.succeeded_by(successor.id);
         successor.take_over().await;
     }
     tokio::select! {
         () = wind_down(&drain, delay, server, policies) => {}
-        () = signals.stop(&reloader) => note("second signal: ending at once\n"),
+        () = signals.stop() => note("second signal: ending at once\n"),
     }
     Ok(())
+}
+
+/// What the workers share.
+fn shared(policies: &PolicyReader, access_log: &Arc<LineLog>, drain: &Drain) -> Shared {
+    Shared {
+        policies: policies.clone(),
+        backends: Arc::default(),
+        access_log: Some(Arc::clone(access_log)),
+        findings: Arc::default(),
+        cache: Arc::default(),
+        draining: drain.watch(),
+        seal_key: random_seal_key(),
+        spent: Arc::default(),
+    }
+}
+
+/// Tells the manager that the process is alive, as long as it is, if that wants to know.
+async fn watch_over(pulses: Pulses, draining: Draining, manager: Arc<Manager>) {
+    let Some(every) = manager::watchdog() else { return };
+    let mut next = tokio::time::interval(every);
+    next.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        next.tick().await;
+        // Workers end as their connections do.
+        if draining.stage() > Stage::Serving || pulses.felt_within(every / 2).await {
+            manager.alive();
+        } else {
+            tracing::error!(
+                "a worker or listener does not answer: the service manager is not told that all is well"
+            );
+        }
+    }
 }
 
 /// The listening sockets, to be handed over to a successor.
@@ -211,6 +251,21 @@ fn scheme(tls: Option<&ServerTls>) -> &'static str {
     if tls.is_some() { "https" } else { "http" }
 }
 
+/// Reloads the config whenever it is asked for, and tells the manager. What comes of it is logged where it happens.
+async fn reload(mut asked: UnboundedReceiver<()>, reloader: Arc<Reloader>, manager: Arc<Manager>) {
+    while let Some(()) = asked.recv().await {
+        manager.reloading();
+        let reloader = Arc::clone(&reloader);
+        let outcome = tokio::task::spawn_blocking(move || reloader.reload(Trigger::Asked)).await;
+        manager.ready(match outcome {
+            Ok(Outcome::Published(_) | Outcome::Unchanged) => SERVING,
+            Ok(Outcome::Failed | Outcome::Held | Outcome::Unsettled) | Err(_) => {
+                "serving; the config could not be reloaded, see the log"
+            }
+        });
+    }
+}
+
 /// What the process is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -226,11 +281,16 @@ struct Signals {
     interrupt: Signal,
     hang_up: Signal,
     upgrade: Signal,
+    /// What a SIGHUP asks for, one after the other.
+    reloads: UnboundedSender<()>,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(reloader: &Arc<Reloader>, manager: &Arc<Manager>) -> io::Result<Self> {
+        let (reloads, asked) = unbounded_channel();
+        tokio::spawn(reload(asked, Arc::clone(reloader), Arc::clone(manager)));
         Ok(Self {
+            reloads,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
@@ -239,16 +299,12 @@ impl Signals {
     }
 
     /// Waits until the process is to end: for SIGTERM or SIGINT, or, after a SIGUSR2, until a successor serves.
-    async fn end_or_upgrade(
-        &mut self,
-        reloader: &Arc<Reloader>,
-        sockets: &[(&'static str, Listener)],
-    ) -> Option<Successor> {
-        while let Told::Upgrade = self.next(reloader).await {
+    async fn end_or_upgrade(&mut self, sockets: &[(&'static str, Listener)]) -> Option<Successor> {
+        while let Told::Upgrade = self.next().await {
             note("upgrade: starting a successor\n");
             let started = tokio::select! {
                 started = Successor::start(sockets) => started,
-                () = self.stop(reloader) => return None,
+                () = self.stop() => return None,
             };
             match started {
                 Ok(successor) => return Some(successor),
@@ -259,22 +315,19 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT.
-    async fn stop(&mut self, reloader: &Arc<Reloader>) {
-        while self.next(reloader).await != Told::Stop {}
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
     }
 
     /// Waits for what is to be done; a SIGHUP meanwhile reloads the config.
-    async fn next(&mut self, reloader: &Arc<Reloader>) -> Told {
+    async fn next(&mut self) -> Told {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Told::Stop,
                 _ = self.interrupt.recv() => return Told::Stop,
                 _ = self.upgrade.recv() => return Told::Upgrade,
-                _ = self.hang_up.recv() => {
-                    let reloader = Arc::clone(reloader);
-                    // Its outcome is logged where it happens.
-                    tokio::task::spawn_blocking(move || reloader.reload(Trigger::Asked));
-                }
+                // The task that does it lives as long as this runtime.
+                _ = self.hang_up.recv() => drop(self.reloads.send(())),
             }
         }
     }

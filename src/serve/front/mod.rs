@@ -8,6 +8,7 @@ mod http1;
 mod http2;
 mod listen;
 mod proxy_protocol;
+mod pulse;
 mod requests;
 mod socket;
 mod stream;
@@ -17,6 +18,7 @@ mod worker;
 
 pub use listen::{Connections, Listener, bind};
 pub use proxy_protocol::{InvalidHeader, ProxyHeader, ReadHeader, read_header};
+pub use pulse::Pulses;
 
 pub(crate) use connection::Connection;
 pub(crate) use listen::Accepting;

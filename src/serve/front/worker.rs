@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::listen::Place;
 use super::proxy_protocol::introduced;
+use super::pulse::Pulse;
 use super::requests::{Begun, Requests};
 use super::socket::{Accepted, Socket};
 use super::stream::ClientStream;
@@ -32,6 +33,7 @@ struct Worker {
     /// As many connections as the limit lets in wait here at most.
     streams: UnboundedSender<Arrival>,
     open: Arc<AtomicUsize>,
+    pulse: Arc<Pulse>,
 }
 
 /// A connection on its way to a worker.
@@ -65,11 +67,18 @@ impl Crew {
             let (streams, arrivals) = unbounded_channel();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (shard, draining) = (Arc::clone(shard), drain.watch());
+            let pulse = Arc::new(Pulse::default());
+            runtime.spawn(Arc::clone(&pulse).beat());
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || runtime.block_on(work(shard, arrivals, draining)))?);
-            workers.push(Worker { streams, open: Arc::default() });
+            workers.push(Worker { streams, open: Arc::default(), pulse });
         }
         Ok((Self { workers, next: AtomicUsize::new(0) }, threads))
+    }
+
+    /// The worker's signs of life.
+    pub(super) fn pulses(&self) -> Vec<Arc<Pulse>> {
+        self.workers.iter().map(|worker| Arc::clone(&worker.pulse)).collect()
     }
 
     /// Gives a connection to the worker with the fewest.
