@@ -5,6 +5,7 @@
 //! this machine (DNS rebinding).
 
 mod metrics;
+mod spares;
 mod status;
 
 pub use metrics::Sources as MetricSources;
@@ -23,6 +24,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use spares::Spares;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -75,18 +77,25 @@ impl Admin {
 
     async fn accept(self: Arc<Self>, listener: Accepting) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let spares = Arc::new(Spares::new());
         loop {
             // The semaphore is never closed.
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let Ok((stream, peer)) = listener.accept().await else {
-                tokio::time::sleep(REST).await;
+                // Descriptors are short, most likely.
+                if !spares.give_up() {
+                    tokio::time::sleep(REST).await;
+                    spares.refill();
+                }
                 continue;
             };
-            let admin = Arc::clone(&self);
+            let (admin, spares) = (Arc::clone(&self), Arc::clone(&spares));
             tokio::spawn(async move {
                 if let Err(error) = admin.connected(stream, peer).await {
                     tracing::debug!(%error, "admin connection ended");
                 }
+                // At once, before anybody else takes what the connection had.
+                spares.refill();
                 drop(place);
             });
         }

@@ -28,7 +28,7 @@ pub use drain::{Drain, Draining, Stage};
 pub use fetch::{Fetched, Unanswered, fetch};
 pub use findings::Findings;
 pub use front::{
-    Connections, InvalidHeader, Listener, ProxyHeader, Pulses, ReadHeader, bind, read_header, wire,
+    Connections, InvalidHeader, Listener, OpenFiles, ProxyHeader, Pulses, ReadHeader, bind, read_header, wire,
 };
 pub use limit::Spent;
 pub use line_log::{LineLog, LineLogWriter};

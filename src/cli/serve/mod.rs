@@ -3,6 +3,7 @@
 //! The main thread's runtime accepts, answers `[admin]` and waits for signals; requests are
 //! served by the workers, reloads done by the watch.
 
+mod descriptors;
 mod inherited;
 mod manager;
 mod upgrade;
@@ -91,9 +92,11 @@ async fn serve(
 
     let drain = Drain::default();
     let shared = shared(policies, &access_log, &drain);
-    let shards: Vec<_> = (0..workers(settings)).map(|_| Arc::new(Shard::new(shared.clone()))).collect();
+    let workers = workers(settings);
+    let shards: Vec<_> = (0..workers).map(|_| Arc::new(Shard::new(shared.clone()))).collect();
     tokio::spawn(look_after(policies.clone(), Arc::downgrade(&shared.backends)));
-    let connections = Arc::new(Connections::default());
+    let files = descriptors::open_files(settings, workers);
+    let connections = Arc::new(files.map_or_else(Connections::default, Connections::within));
     let cannot_start = |error| Failure::because("cannot start the workers", error);
     let mut server =
         Server::start(listeners, &shards, policies, &connections, &drain).map_err(cannot_start)?;

@@ -7,7 +7,7 @@
 use super::socket::Accepted;
 use super::worker::Crew;
 use crate::domain::address::Peer;
-use crate::policy::{ListenAddress, PolicyReader};
+use crate::policy::{Backend, ListenAddress, Policy, PolicyReader};
 use crate::serve::drain::{Draining, Stage};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -154,7 +154,40 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 pub struct Connections {
     open: Mutex<Open>,
     closed: Notify,
+    /// No more than fit in there may be open, whatever the config says; `None`: it alone counts.
+    files: Option<OpenFiles>,
+    /// The limit of the config of which was said last that it does not fit.
+    unfit: AtomicUsize,
     refused: [AtomicU64; Refused::ALL.len()],
+}
+
+/// How many descriptors a process may have, and what it needs them for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// As many, altogether.
+    pub limit: usize,
+    /// Those that are neither a client's nor a backend's connection.
+    pub own: usize,
+}
+
+impl OpenFiles {
+    /// How many clients fit. Backends get what they may have, but no more than clients: a client without a backend's
+    /// connection waits, and one without its own cannot even be refused.
+    fn fitting(self, policy: &Policy) -> usize {
+        let files = self.limit.saturating_sub(self.own);
+        (files - of_backends(policy).min(files.div_ceil(2))).max(1)
+    }
+
+    /// The limit at which so many clients would fit.
+    fn needed(self, clients: usize, policy: &Policy) -> usize {
+        self.own.saturating_add(clients).saturating_add(of_backends(policy).min(clients))
+    }
+}
+
+/// How many connections backends may have, health checks among them.
+fn of_backends(policy: &Policy) -> usize {
+    let of = |backend: &Arc<Backend>| backend.max_connections + backend.endpoints().count();
+    policy.backends.iter().map(of).fold(0, usize::saturating_add)
 }
 
 /// Why a connection was closed before its first request.
@@ -201,6 +234,12 @@ pub(super) struct Place {
 }
 
 impl Connections {
+    /// Connections of which no more may be open than `files` has room for, whatever the config says.
+    #[must_use]
+    pub fn within(files: OpenFiles) -> Self {
+        Self { files: Some(files), ..Self::default() }
+    }
+
     /// How many are open.
     #[must_use]
     pub fn open(&self) -> usize {
@@ -219,15 +258,32 @@ impl Connections {
         }
     }
 
-    /// Waits until fewer than `limit` are open.
-    async fn below(&self, limit: impl Fn() -> usize) {
+    /// Waits until there is room for one more.
+    async fn room(&self, policies: &PolicyReader) {
         loop {
             let closed = self.closed.notified();
-            if self.open() < limit() {
+            if self.open() < self.most(&policies.current().policy) {
                 return;
             }
             closed.await;
         }
+    }
+
+    /// How many may be open. When that is less than the config says, the log does, too, once.
+    fn most(&self, policy: &Policy) -> usize {
+        let wanted = policy.settings.limits.connections;
+        let Some(files) = self.files else { return wanted };
+        let fitting = files.fitting(policy);
+        let unfit = if fitting < wanted { wanted } else { 0 };
+        if self.unfit.swap(unfit, Ordering::Relaxed) != unfit && unfit > 0 {
+            tracing::warn!(
+                "[server.limits] connections = {wanted} do not fit into {} open files: {fitting} are served at a time, \
+                 others wait (with `ulimit -n {}`, or LimitNOFILE= of systemd, they would fit)",
+                files.limit,
+                files.needed(wanted, policy),
+            );
+        }
+        fitting.min(wanted)
     }
 
     /// A place for a connection from `address`; `None` when it has `limit` of them. `None` as an address is not counted.
@@ -362,7 +418,7 @@ pub(in crate::serve) async fn accept(
     let mut trouble = Trouble::default();
     loop {
         let next = async {
-            connections.below(|| policies.current().policy.settings.limits.connections).await;
+            connections.room(&policies).await;
             listener.accept().await
         };
         let accepted = tokio::select! {
@@ -432,12 +488,42 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::fixture;
 
     #[test]
     fn a_second_listener_on_one_address_is_refused() {
         let first = bind(&ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
         let again = bind(&ListenAddress::Tcp(first.tcp().unwrap()));
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn clients_and_backends_share_the_descriptors() {
+        let mut policy = fixture::policy();
+        let mut backend = Backend::clone(&policy.backends[0]);
+        #[rustfmt::skip]
+        let cases = [
+            // limit, own, a backend's connections with its health check; clients that fit
+            (1_000,   50, 257, 693),
+            (   50,   50, 257,   1),
+            (   49,   50, 257,   1),
+            (   64,   50, 257,   7),
+            (   63,   50, 257,   6),
+            (  563,   50, 257, 256),
+            (  564,   50, 257, 257),
+            (  565,   50, 257, 258),
+            (  565,   50,   2, 513),
+        ];
+        for (limit, own, connections, clients) in cases {
+            backend.max_connections = connections - 1;
+            policy.backends = [Arc::new(backend.clone())].into();
+            assert_eq!(OpenFiles { limit, own }.fitting(&policy), clients, "{limit} {own} {connections}");
+            // One less, and they would not fit.
+            let needed = OpenFiles { limit, own }.needed(clients, &policy);
+            assert!(needed <= limit.max(own + 2), "{needed}");
+            assert_eq!(OpenFiles { limit: needed, own }.fitting(&policy), clients);
+            assert!(clients == 1 || OpenFiles { limit: needed - 1, own }.fitting(&policy) < clients);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod tls;
 pub mod wire;
 mod worker;
 
-pub use listen::{Connections, Listener, bind};
+pub use listen::{Connections, Listener, OpenFiles, bind};
 pub use proxy_protocol::{InvalidHeader, ProxyHeader, ReadHeader, read_header};
 pub use pulse::Pulses;
 
