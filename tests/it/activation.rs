@@ -1,12 +1,14 @@
 //! Listening sockets that a service manager hands over.
 
 use crate::harness::*;
+use crate::upgrade::Tally;
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 /// The command that starts the program with these descriptors, as `sd_listen_fds(3)` has it.
 fn activated(config: &Path, names: &str, descriptors: Vec<OwnedFd>) -> Command {
@@ -58,6 +60,44 @@ fn sockets_that_are_handed_over_are_used() {
     std::os::unix::net::UnixStream::connect(unix).unwrap();
     let lines = gate.program.stderr.all();
     assert!(lines.iter().any(|line| line.contains("127.0.0.2:")), "the others are bound: {lines:?}");
+}
+
+#[test]
+fn a_restart_leaves_no_gap() {
+    let backend = RecordingBackend::json(ROW);
+    let folder = new_folder();
+    let path = folder.path().join("reportgate.toml");
+    let ((server, at), (admin, admin_at)) = (any_port(), any_port());
+    std::fs::write(&path, listening(&backend, &[at.to_string()], admin_at)).unwrap();
+    // Whoever manages it keeps the sockets open.
+    let descriptor = |listener: &TcpListener| OwnedFd::from(listener.try_clone().unwrap());
+    let start =
+        || Program::spawn(activated(&path, "server:admin", vec![descriptor(&server), descriptor(&admin)]));
+    let mut gate = Gate::of(start(), folder);
+    let tally = Tally::default();
+    let last = std::thread::scope(|scope| {
+        for client in 0..8 {
+            let tally = &tally;
+            scope.spawn(move || match client % 2 {
+                0 => tally.keep_alive(at, &format!("k{client}")),
+                _ => tally.come_and_go(at, &format!("n{client}")),
+            });
+        }
+        let mut last = None;
+        for _ in 0..3 {
+            tally.more(100);
+            last.as_ref().unwrap_or(&gate.program).signal("TERM");
+            last.as_mut().unwrap_or(&mut gate.program).exit();
+            last = Some(start());
+        }
+        tally.more(100);
+        tally.over.store(true, Ordering::Relaxed);
+        last
+    });
+    let (refused, lost) = (tally.refused.load(Ordering::Relaxed), tally.lost.into_inner().unwrap());
+    assert_eq!((refused, lost), (0, Vec::new()), "refused connections, and requests without an answer");
+    assert_eq!(backend.count(), tally.answered.load(Ordering::Relaxed), "done by the backend");
+    drop(last);
 }
 
 #[test]

@@ -163,6 +163,25 @@ fn a_drain_is_seen_before_it_begins() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    for (first, second) in [("TERM", "TERM"), ("INT", "TERM"), ("TERM", "INT")] {
+        let backend = RecordingBackend::start(|_, reply| reply.stall());
+        let mut gate = Gate::start(&Config::leads(&backend).server("shutdown_grace = \"60s\""));
+        let mut client = gate.client();
+        client.send(&Request::get("/leads").of("acme").bytes());
+        eventually("it is under way", || (backend.count() == 1).then_some(()));
+        gate.signal(first);
+        gate.program.stderr.wait_for("a drain", 0, |line| line.contains("draining").then_some(()));
+        assert!(!client.closes_within(Duration::from_millis(300)), "{first}: the answer is waited for");
+        let begun = Instant::now();
+        gate.signal(second);
+        gate.exit();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{first} {second}: {:?}", begun.elapsed());
+        assert!(client.answer("GET").is_none());
+    }
+}
+
+#[test]
 fn a_connection_in_use_outlives_every_limit_of_its_parts() {
     let backend = RecordingBackend::start(|received, reply| {
         let slow = received.query().contains("q=slow");

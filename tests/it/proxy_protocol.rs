@@ -1,9 +1,11 @@
 //! The PROXY protocol: who a trusted proxy says has connected is the peer, and nobody else may say it.
 
 use crate::harness::*;
+use crate::http2;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 
 const REQUIRED: &str = "proxy_protocol = \"required\"\ntrusted_proxies = [\"127.0.0.1\"]";
 
@@ -59,6 +61,20 @@ fn whoever_the_header_names_is_the_peer() {
         assert_eq!(line["peer"], peer, "{rule}");
         assert_eq!(client.call(&request).status, status, "{rule}: the next request of the connection");
     }
+}
+
+#[test]
+fn behind_the_header_http2_may_be_spoken() {
+    let backend = RecordingBackend::json(ROW);
+    let gate = gate(&backend, REQUIRED);
+    http2::runtime().block_on(async {
+        for (from, status) in [([203, 0, 113, 7], 200), ([203, 0, 113, 8], 403)] {
+            let mut stream = tokio::net::TcpStream::connect(gate.address()).await.unwrap();
+            stream.write_all(&binary(from)).await.unwrap();
+            let (connection, _) = http2::begin(stream).await;
+            assert_eq!(http2::call(&connection, "acme", "/leads").await.unwrap().status, status);
+        }
+    });
 }
 
 #[test]

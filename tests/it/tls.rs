@@ -288,6 +288,56 @@ fn a_handshake_has_its_deadline() {
     once(gate.address(), client(authority.roots(), None)).unwrap();
 }
 
+const FROM_A_CLIENT: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n";
+
+/// A gate that takes a PROXY header, then TLS; both together have two seconds.
+fn behind_a_balancer(backend: &RecordingBackend, authority: &Authority) -> Gate {
+    let folder = new_folder();
+    authority.pair(&["gate.test"]).write(folder.path(), "gate");
+    let server = "proxy_protocol = \"required\"\ntrusted_proxies = [\"127.0.0.1\"]\n\
+                  tls = { cert = \"gate.pem\", key = \"gate-key.pem\" }\nlimits = { handshake_timeout = \"2s\" }";
+    Gate::in_folder(folder, &Config::leads(backend).server(server).text(), None)
+}
+
+#[test]
+fn a_proxy_header_comes_before_the_handshake() {
+    let (backend, authority) = (RecordingBackend::json(ROW), Authority::new());
+    let gate = behind_a_balancer(&backend, &authority);
+    for (header, peer, status) in
+        [(FROM_A_CLIENT, "203.0.113.7", 403), (b"PROXY UNKNOWN\r\n", "127.0.0.1", 200)]
+    {
+        let mut stream = connect(gate.address(), client(authority.roots(), None));
+        stream.sock.write_all(header).unwrap();
+        for _ in 0..2 {
+            let answer = ask(&mut stream, &get()).unwrap();
+            let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect(&answer);
+            let line = gate.access_line(id);
+            assert_eq!((&line["peer"], &line["status"]), (&peer.into(), &status.into()));
+        }
+    }
+    assert_eq!(backend.last().header("x-forwarded-proto").as_deref(), Some("https"));
+    assert!(once(gate.address(), client(authority.roots(), None)).is_err(), "without a header");
+    let mut within = connect(gate.address(), client(authority.roots(), None));
+    let header = std::str::from_utf8(FROM_A_CLIENT).unwrap();
+    assert!(ask(&mut within, &Request::get(header)).is_err(), "within TLS it is none");
+    assert_eq!(backend.count(), 2);
+}
+
+#[test]
+fn a_proxy_header_and_a_handshake_have_one_deadline() {
+    let (backend, authority) = (RecordingBackend::json(ROW), Authority::new());
+    let gate = behind_a_balancer(&backend, &authority);
+    let mut stream = TcpStream::connect(gate.address()).unwrap();
+    let begun = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
+    assert!(stream.read(&mut [0]).is_err(), "not yet");
+    stream.write_all(FROM_A_CLIENT).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "closed");
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(1_800) && took < Duration::from_millis(3_000), "{took:?}");
+}
+
 /// A backend that speaks TLS, answers every request with [`ROW`], and remembers heads and how many clients had a certificate.
 struct TlsBackend {
     address: SocketAddr,
@@ -451,24 +501,37 @@ fn certificates_out_of_their_time_are_warned_of() {
 
 #[test]
 fn commands_know_the_gate_by_its_certificate() {
-    let (backend, authority) = (RecordingBackend::json(ROW), Authority::new());
-    let folder = new_folder();
-    // It names nobody that can be asked, and nobody vouches for it.
-    authority.pair(&["example.test"]).write(folder.path(), "gate");
-    let path = folder.path().join("reportgate.toml");
-    let tls = "[admin]\ntls = { cert = \"gate.pem\", key = \"gate-key.pem\" }\n";
-    fs::write(&path, Config::leads(&backend).text().replace("[admin]\n", tls)).unwrap();
-    let program = Program::start(&path, None);
-    let admin = program.stderr.wait_for("the admin address", 0, |line| {
-        Some(line.split_once("admin on https://")?.1.trim().to_owned())
-    });
-    let command = |name: &str| run(&[name, "-c", path.to_str().unwrap(), "--admin", &admin]);
-    for name in ["healthcheck", "status"] {
-        let output = command(name);
-        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    for by_unix in [false, true] {
+        let (backend, authority) = (RecordingBackend::json(ROW), Authority::new());
+        let folder = new_folder();
+        // It names nobody that can be asked, and nobody vouches for it.
+        authority.pair(&["example.test"]).write(folder.path(), "gate");
+        let path = folder.path().join("reportgate.toml");
+        let tls = "[admin]\ntls = { cert = \"gate.pem\", key = \"gate-key.pem\" }\n";
+        let mut text = Config::leads(&backend).text().replace("[admin]\n", tls);
+        if by_unix {
+            let socket = format!("{tls}listen = \"unix:admin.sock\"");
+            text = text.replace(&format!("{tls}listen = \"127.0.0.1:0\""), &socket);
+        }
+        fs::write(&path, text).unwrap();
+        let program = Program::start(&path, None);
+        let admin = program.stderr.wait_for("the admin address", 0, |line| {
+            let (_, address) = line.split_once("admin on ")?;
+            Some(address.trim().trim_start_matches("https://").to_owned())
+        });
+        assert_eq!(admin.starts_with("unix:"), by_unix, "{admin}");
+        let command = |name: &str| run(&[name, "-c", path.to_str().unwrap(), "--admin", &admin]);
+        for name in ["healthcheck", "status", "confirm"] {
+            let output = command(name);
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        if by_unix {
+            let output = run(&["healthcheck", "-c", path.to_str().unwrap()]);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        // Somebody else at the same address.
+        fs::write(folder.path().join("gate.pem"), authority.pair(&["example.test"]).cert).unwrap();
+        let output = command("healthcheck");
+        assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
-    // Somebody else at the same address.
-    fs::write(folder.path().join("gate.pem"), authority.pair(&["example.test"]).cert).unwrap();
-    let output = command("healthcheck");
-    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -43,12 +43,12 @@ impl Drop for Successor {
 
 /// What clients met with.
 #[derive(Default)]
-struct Tally {
-    over: AtomicBool,
-    answered: AtomicUsize,
-    refused: AtomicUsize,
+pub(crate) struct Tally {
+    pub(crate) over: AtomicBool,
+    pub(crate) answered: AtomicUsize,
+    pub(crate) refused: AtomicUsize,
     /// Requests that were sent and got no answer.
-    lost: Mutex<Vec<String>>,
+    pub(crate) lost: Mutex<Vec<String>>,
 }
 
 impl Tally {
@@ -57,7 +57,7 @@ impl Tally {
     }
 
     /// One request after the other on one connection, a new one whenever that is closed as told.
-    fn keep_alive(&self, address: SocketAddr, client: &str) {
+    pub(crate) fn keep_alive(&self, address: SocketAddr, client: &str) {
         let mut connection = None;
         for round in 0.. {
             if !self.goes_on() {
@@ -72,7 +72,7 @@ impl Tally {
     }
 
     /// Each request on a connection of its own.
-    fn come_and_go(&self, address: SocketAddr, client: &str) {
+    pub(crate) fn come_and_go(&self, address: SocketAddr, client: &str) {
         for round in 0.. {
             if !self.goes_on() {
                 return;
@@ -109,7 +109,7 @@ impl Tally {
 
     /// Waits for so many more answers.
     #[track_caller]
-    fn more(&self, number: usize) {
+    pub(crate) fn more(&self, number: usize) {
         let wanted = self.answered.load(Ordering::Relaxed) + number;
         eventually("clients are served", || (self.answered.load(Ordering::Relaxed) >= wanted).then_some(()));
     }
