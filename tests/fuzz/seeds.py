@@ -33,13 +33,27 @@ def xml_bodies(corpora):
             yield f"{head}<R x='1'><rows>{rows}</rows><o>t</o></R>".encode()
 
 
-BODIES = {"json": json_bodies, "csv": csv_bodies, "xml": xml_bodies}
+def proxy_headers(_):
+    for line in (
+        b"TCP4 192.0.2.1 203.0.113.7 4711 443", b"TCP6 2001:db8::1 ::1 65535 0", b"TCP6 ::ffff:192.0.2.1 ffff:" + b":".join([b"ffff"] * 7) + b" 1 2",
+        b"UNKNOWN", b"UNKNOWN 192.0.2.1 203.0.113.7 4711 443",
+    ):
+        yield b"PROXY " + line + b"\r\nGET / HTTP/1.1\r\n\r\n"
+    tlvs = b"\x01\0\x02h2", b"\x20\0\x06\x01\0\0\0\0\x21", b"\x04\0\0"
+    for command, family, length in ((0x21, 0x11, 12), (0x21, 0x21, 36), (0x21, 0x31, 216), (0x21, 0, 0), (0x20, 0, 0), (0x20, 0x11, 12)):
+        for tlv in (b"", *tlvs, b"".join(tlvs)):
+            block = bytes(length) + tlv
+            yield b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + len(block).to_bytes(2, "big") + block + b"GET /"
+
+
+BODIES = {"json": json_bodies, "csv": csv_bodies, "xml": xml_bodies, "proxy": proxy_headers}
 
 # The choices before a body: form, output, shape and place of JSON; delimiter and output of CSV; output of XML; then
 # a body as it is, whose rows it has, what becomes of others', and where it is cut.
 HEADS = {
     "json": [bytes([form, output, 0, *([] if form in (1, 4) else [output % 2]), 1, 0, 128]) for form in range(7) for output in range(3)],
     "csv": [bytes([delimiter, output, 1, 0, 0, 128]) for delimiter in range(4) for output in range(3)],
+    "proxy": [b"\0"],
     "xml": [bytes([output, 1, 0, 0, 128]) for output in range(4)],
 }
 
