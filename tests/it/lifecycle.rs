@@ -117,6 +117,7 @@ fn a_stop_waits_for_a_slow_answer_but_not_for_ever() {
     go_on.store(true, Ordering::Relaxed);
     let answer = slow.answer("GET").expect("an answer");
     assert!(answer.is_success(), "{}", answer.status);
+    assert_eq!(answer.header("connection"), Some("close"), "no request is to follow");
     gate.program.exit();
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(gate.lines(), 2, "both have their line");
