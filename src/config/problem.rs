@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// How many problems, and how many warnings, are kept; the others are only counted.
 const MAX_KEPT: usize = 1_000;
 
+/// Longer lines are not shown, in bytes: a problem in each of their values would show all of them again.
+const MAX_EXCERPT: usize = 2_000;
+
 /// A place in a config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
@@ -137,6 +140,8 @@ impl Problems {
         };
         *count += 1;
         if *count <= MAX_KEPT {
+            // Names may look like tokens, whatever they are names of.
+            let (message, hint) = (secret::blotted(message), hint.map(secret::blotted));
             self.found.push(Found { severity, mark, message, hint, first: None, shown });
         }
     }
@@ -199,8 +204,11 @@ impl Texts<'_> {
 
 /// A file's text, with its lines found and its secrets blotted out.
 struct Text {
-    masked: String,
+    text: String,
     line_starts: Vec<u32>,
+    /// As many lines of as many characters; in bytes they may be shorter.
+    masked: String,
+    masked_starts: Vec<u32>,
     /// Lines (from 0) where the text is no TOML, so that nothing is known about secrets.
     broken_lines: Vec<usize>,
 }
@@ -208,24 +216,25 @@ struct Text {
 impl Text {
     fn new(text: Option<String>, broken: impl Iterator<Item = u32>) -> Self {
         let text = text.unwrap_or_default();
-        let ends = (0_u32..).zip(text.bytes()).filter(|(_, byte)| *byte == b'\n');
-        let line_starts: Vec<u32> = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        let line_starts = starts(&text);
         let broken_lines = broken.map(|at| line_of(&line_starts, at)).collect();
-        Self { masked: secret::masked(&text), line_starts, broken_lines }
+        let masked = secret::masked(&text);
+        Self { line_starts, masked_starts: starts(&masked), text, masked, broken_lines }
     }
 
     /// Line and column of a byte, both from 1.
     fn locate(&self, at: u32) -> (usize, usize) {
         let line = line_of(&self.line_starts, at);
-        let start = self.start(line);
-        let end = usize::try_from(at).unwrap_or(usize::MAX).min(self.masked.len());
-        let before = self.masked.as_bytes().get(start..end).unwrap_or_default();
-        // Bytes that continue a character (RFC 3629) do not count.
-        (line + 1, before.iter().filter(|byte| **byte & 0xC0 != 0x80).count() + 1)
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        (line + 1, self.characters(line, at) + 1)
     }
 
-    fn start(&self, line: usize) -> usize {
-        self.line_starts.get(line).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0)
+    /// How many characters stand between the beginning of a line and a byte.
+    fn characters(&self, line: usize, at: usize) -> usize {
+        let start = start(&self.line_starts, line);
+        let before = self.text.as_bytes().get(start..at.min(self.text.len())).unwrap_or_default();
+        // Bytes that continue a character (RFC 3629) do not count.
+        before.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
     }
 
     /// The line, counted from 1, and which of its bytes `span` covers.
@@ -234,15 +243,28 @@ impl Text {
         if self.broken_lines.contains(&line) {
             return None;
         }
-        let start = self.start(line);
-        let text = secret::without_comment(self.masked.get(start..)?.lines().next()?);
-        let within = |at: usize| at.saturating_sub(start).min(text.len());
-        let (from, to) = (within(span.start), within(span.end));
-        if !text.is_char_boundary(from) || !text.is_char_boundary(to) || text.is_empty() {
+        let masked = self.masked.get(start(&self.masked_starts, line)..)?.lines().next()?;
+        if masked.len() > MAX_EXCERPT {
             return None;
         }
-        Some(Excerpt { line: text.to_owned(), span: from..to })
+        let text = secret::without_comment(masked);
+        let within = |at: usize| {
+            let at = text.char_indices().nth(self.characters(line, at));
+            at.map_or(text.len(), |(at, _)| at)
+        };
+        let span = within(span.start)..within(span.end);
+        (!text.is_empty()).then(|| Excerpt { line: text.to_owned(), span })
     }
+}
+
+/// Where the lines of a text start.
+fn starts(text: &str) -> Vec<u32> {
+    let ends = (0_u32..).zip(text.bytes()).filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+}
+
+fn start(line_starts: &[u32], line: usize) -> usize {
+    line_starts.get(line).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0)
 }
 
 fn line_of(line_starts: &[u32], at: u32) -> usize {
@@ -286,6 +308,7 @@ impl Report {
     }
 
     fn add(&mut self, severity: Severity, at: &Location, message: String) {
+        let message = secret::blotted(message);
         self.entries.push(Entry { severity, location: at.clone(), message, hint: None, excerpt: None });
     }
 

@@ -13,6 +13,11 @@ const SECRET_KEYS: [&str; 4] = ["hash", "headers", "query", "seal_key"];
 /// Keys of URLs, which should hold no more than a place.
 const URL_KEYS: [&str; 2] = ["url", "urls"];
 
+/// So many characters of a text are quoted.
+const SHOWN: usize = 80;
+/// The longest token that a config may hold (the contract of tokens).
+const MAX_TOKEN: usize = 512;
+
 static MAIN: Kind = Kind::Table(&keys::MAIN);
 
 /// A text in quotes as a message may show it: short, on one line, no secret.
@@ -20,16 +25,17 @@ pub(super) fn quoted(text: &str) -> String {
     if text.is_empty() {
         return "\"\"".to_owned();
     }
+    // A token is known by its whole length, and before an escape stands in front of it.
+    let seen =
+        text.char_indices().nth(SHOWN + MAX_TOKEN).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
+    let seen = if is_telling(text) { stars(seen) } else { blotted(seen.to_owned()) };
     let plain = |c: char| c == '\'' || c == '"' || c.escape_debug().count() == 1;
     let mut short = String::new();
-    for c in text.chars().take(80) {
+    for c in seen.chars().take(SHOWN) {
         if plain(c) { short.push(c) } else { short.extend(c.escape_debug()) }
     }
-    let more = if text.chars().nth(80).is_some() { "…" } else { "" };
-    if is_telling(text) {
-        short = stars(&short);
-    }
-    format!("`{}{more}`", blotted(short))
+    let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    format!("`{short}{more}`")
 }
 
 /// A whole file with its secrets blotted out; every line and column stays where it is.
@@ -205,6 +211,9 @@ mod tests {
         }
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert_eq!(quoted("rg_0123456789"), "`*************`");
+        assert_eq!(quoted("\nrg_0123456789"), "`\\n*************`", "an escape is no part of a word");
+        let late = format!("{} rg_0123456789", "a ".repeat(35));
+        assert_eq!(quoted(&late), format!("`{} *********…`", "a ".repeat(35)), "cut short is a token, too");
         assert_eq!(quoted("http://u:s@h"), "`************`");
         assert_eq!(quoted("/leads?key=s"), "`************`");
     }

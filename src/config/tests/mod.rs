@@ -240,6 +240,38 @@ fn problems_are_shown_with_their_line() {
     assert!(shown.starts_with("error: unknown key `hsah`\n"), "{shown}");
 }
 
+#[test]
+fn places_are_right_behind_blotted_characters() {
+    let text = SIMPLE.replace("[backends.legacy]", "[backends.legacy]\nheaders = { x = \"äöü€\", y = 1 }");
+    const FOUND: &str = "expected a string, { env = \"NAME\" } or { file = \"PATH\" }, found an integer";
+    assert_eq!(problems(&text), [format!("6:29: {FOUND}")]);
+    let shown = load_text(&text).unwrap_err().report.render(false);
+    let under: Vec<_> = shown.lines().skip_while(|line| !line.contains("headers")).take(2).collect();
+    assert_eq!(under[0].find("y = *").map(|at| at + 4), under[1].find('^'), "{shown}");
+}
+
+#[test]
+fn names_that_look_like_tokens_are_blotted_out_wherever_they_are_told() {
+    const NAME: &str = "rg_7Kq2mZ9xTb4LwV1cYp8NsR3dHf6JgA5e0uQ1iX";
+    let column = SIMPLE.replace("code = {", &format!("{NAME}a = {{")).replace("\"lead_id\", ", "\"nope\", ");
+    let twice =
+        format!("{SIMPLE}\n[affiliates.{NAME}b]\nscope = [\"7\"]\n[employees.{NAME}b]\nscope = \"all\"\n");
+    for text in [column, twice] {
+        let report = load_text(&text).unwrap_err().report;
+        let said: String = report.lines().chain([report.render(false)]).collect();
+        assert!(said.contains("****") && !said.contains(NAME), "{said}");
+    }
+}
+
+#[test]
+fn a_long_line_of_mistakes_is_not_shown_a_thousand_times() {
+    let many = "\"a\", ".repeat(5_000);
+    let text = SIMPLE.replace("allowed_ips = [\"203.0.113.7\"]", &format!("allowed_ips = [{many}]"));
+    let report = load_text(&text).unwrap_err().report;
+    assert_eq!(report.errors(), 5_000);
+    assert!(!report.render(false).contains("\"a\", "), "to show it takes long, too");
+}
+
 /// A folder with a main file that includes `affiliates.d/*.toml`.
 fn folder(main: &str, included: &[(&str, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
