@@ -22,7 +22,7 @@ use std::path::Path;
 #[command(group(ArgGroup::new("who").required(true).args(["principal", "token_stdin"])))]
 #[command(
     after_help = "Example: reportgate explain --as acme --ip 203.0.113.7 '/api/v1/reports/leads?fields=email'\n\n\
-    Nothing is sent. Rates are not looked at, and paging cursors can only be opened under a configured seal_key."
+    Nothing is sent. Rates and lockouts are told, not counted, and paging cursors can only be opened under a configured seal_key."
 )]
 pub(super) struct Options {
     /// As if this affiliate or employee asked; its token is not looked at

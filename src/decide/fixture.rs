@@ -190,7 +190,7 @@ fn principal(id: &str, scope: ScopeGrant) -> Principal {
         rights: Arc::new(Rights {
             permissions: if id == "guest" { [].into() } else { [PermissionIndex(0)].into() },
             views: [(ReportIndex(0), view(&["lead_id", "country", "code", "commission"]))].into(),
-            rate_limit: None,
+            ..Rights::default()
         }),
         credentials: Box::default(),
     }

@@ -6,15 +6,16 @@
 use super::ask::{Asks, Seen, WrittenRequest, ask_seeing};
 use super::shown::{ShownRequest, without_token};
 use crate::decide::{Denial, Extra, Holder, Permit};
+use crate::domain::address::Peer;
 use crate::domain::code::Code;
 use crate::domain::dialect::ScopeRule;
-use crate::domain::rate::RateLimit;
 use crate::domain::time::{Expiry, Timestamp};
-use crate::policy::{Policy, Principal, Report, ScopeGrant};
+use crate::policy::{Lockout, Policy, Principal, RateSource, Report, Rights, ScopeGrant};
 use crate::rewrite::BackendRequest;
 use http::header::{CONTENT_TYPE, HOST};
 use serde::Serialize;
 use std::fmt;
+use std::time::Duration;
 
 /// What the gate would make of a request.
 #[derive(Debug, Clone, Serialize)]
@@ -52,7 +53,8 @@ pub struct Step {
     pub detail: String,
 }
 
-/// Explains a written request. What was sent before, and so rate and lockout, is not looked at; backend credentials and the token are never told.
+/// Explains a written request. Rate and lockout are told, but what was sent before is not looked at, and nothing is counted; backend
+/// credentials and the token are never told.
 #[must_use]
 pub fn explain(policy: &Policy, request: &WrittenRequest<'_>, now: Timestamp) -> Explanation {
     let mut seen = Seen::default();
@@ -241,7 +243,23 @@ impl Told<'_, '_> {
             detail +=
                 &format!("; token {} of {}, which {}", token.id, self.holder_id(), ended(token.expires));
         }
+        if let Code::TokenMalformed | Code::TokenUnknown = denial.code {
+            detail += &self.lockout();
+        }
         detail
+    }
+
+    /// What becomes of an address that goes on so.
+    fn lockout(&self) -> String {
+        match (self.policy.settings.lockout, self.seen.facts.client) {
+            (Some(lockout), Some(Peer::Ip(client))) => {
+                let whose = if client.is_ipv6() { "the /64 of " } else { "" };
+                let Lockout { failures, within, duration } = lockout;
+                let [within, duration] = [within, duration].map(told_duration);
+                format!("; {failures} such requests within {within} lock {whose}{client} out for {duration}")
+            }
+            (Some(_), Some(Peer::Unix) | None) | (None, _) => "; this locks nobody out".to_owned(),
+        }
     }
 
     /// What a check that passes found.
@@ -250,7 +268,9 @@ impl Told<'_, '_> {
             Check::Framing => self.framing(),
             Check::ClientAddress => self.client(),
             Check::Token => match self.request.asks {
-                Asks::Token(_) => format!("{} of {}", self.token_id(), self.holder_id()),
+                Asks::Token(_) => {
+                    format!("{} of {}, which no lockout concerns", self.token_id(), self.holder_id())
+                }
                 Asks::Holder(id) | Asks::HolderAnywhere(id) => {
                     format!("skipped: {id} is taken to ask, without a token")
                 }
@@ -369,14 +389,31 @@ fn may_be_filter(report: &Report, denial: &Denial) -> bool {
     })
 }
 
-/// The rates that the holder's requests count against.
+/// The rates that the holder's requests count against, and who says so.
 fn rate(holder: &Holder<'_>) -> String {
-    let of = |limit: Option<RateLimit>, whose: String| limit.map(|limit| format!("{limit} for {whose}"));
-    let token = holder.token().and_then(|token| of(token.rate_limit(), format!("token {}", token.id)));
+    let token = holder.token().and_then(|token| Some((token, token.rate_limit()?)));
     let principal = holder.principal();
-    let rates: Vec<_> =
-        token.into_iter().chain(of(principal.rights.rate_limit, principal.id.to_string())).collect();
-    if rates.is_empty() { "no limit".to_owned() } else { format!("{}; not counted here", rates.join(", ")) }
+    let Rights { rate_limit, rate_source, .. } = &*principal.rights;
+    let source = match rate_source {
+        RateSource::Defaults => "the default".to_owned(),
+        RateSource::Role(role) => format!("of the role {role}"),
+        RateSource::Own => "its own".to_owned(),
+    };
+    let all = rate_limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+    let all = format!("{all} for {}, {source}", principal.id);
+    match (token, rate_limit) {
+        (Some((token, own)), _) => format!("{own} for token {}, and {all}; not counted here", token.id),
+        (None, Some(_)) => format!("{all}; not counted here"),
+        (None, None) => all,
+    }
+}
+
+/// As configs write it.
+fn told_duration(duration: Duration) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let millis = duration.as_millis();
+    let unit = units.into_iter().find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{millis}ms"), |(unit, name)| format!("{}{name}", millis / unit))
 }
 
 fn scope(principal: &Principal, report: &Report) -> String {

@@ -14,8 +14,8 @@ mod tls;
 pub use backend::{Backend, BackendIndex, Credential, Endpoint, HealthCheck};
 pub use grant::{Grant, GrantKey, Grants};
 pub use principal::{
-    Ids, PermissionIndex, Principal, PrincipalIndex, PrincipalKind, Rights, ScopeGrant, TokenLimits,
-    TokenRecord, TokenTable, Views,
+    Ids, PermissionIndex, Principal, PrincipalIndex, PrincipalKind, RateSource, Rights, ScopeGrant,
+    TokenLimits, TokenRecord, TokenTable, Views,
 };
 pub use report::{CacheRule, Methods, Report, ReportIndex, ReportTable};
 pub use settings::{

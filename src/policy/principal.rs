@@ -94,14 +94,32 @@ pub struct Rights {
     pub permissions: Box<[PermissionIndex]>,
     /// Columns.
     pub views: Views,
-    /// How many requests it may send, by its role or by default; `None`: any number.
+    /// How many requests it may send; `None`: any number.
     pub rate_limit: Option<RateLimit>,
+    /// Who says so.
+    pub rate_source: RateSource,
 }
 
 impl Default for Rights {
     fn default() -> Self {
-        Self { permissions: Box::default(), views: [].into(), rate_limit: None }
+        Self {
+            permissions: Box::default(),
+            views: [].into(),
+            rate_limit: None,
+            rate_source: RateSource::Defaults,
+        }
     }
+}
+
+/// Who says how many requests a principal may send.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RateSource {
+    /// Nobody: it is the rate of all that say nothing else.
+    Defaults,
+    /// A role, its own or one that this extends.
+    Role(SmolStr),
+    /// It itself.
+    Own,
 }
 
 /// A holder of tokens.

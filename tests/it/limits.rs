@@ -337,31 +337,79 @@ fn an_embedded_gate_has_limits_too() {
     }
 }
 
-#[test]
-fn explain_tells_the_rates_that_count() {
-    let backend = RecordingBackend::json(ROW);
+/// What the step of that name says of a GET of the report with this token.
+#[track_caller]
+fn explained(config: &str, token: &str, from: &str, step: &str) -> (Option<i32>, String) {
     let folder = new_folder();
     let path = folder.path().join("reportgate.toml");
+    std::fs::write(&path, config).unwrap();
+    let config = path.to_str().unwrap();
+    let args = ["explain", "-c", config, "--token-stdin", "--ip", from, "/leads", "--format", "json"];
+    let output = run_with(&args, token);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = found["steps"].as_array().unwrap();
+    let found = steps.iter().find(|found| found["step"] == step).unwrap_or_else(|| panic!("{found}"));
+    (output.status.code(), found["detail"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn explain_tells_the_rates_that_count_and_whose_they_are() {
+    let backend = RecordingBackend::json(ROW);
+    const OWN: &str = "rate_limit = \"9/h\"\n";
     #[rustfmt::skip]
     let cases = [
-        // acme's rate, its token's, what is told
-        ("60/min burst 5", "",                          "60/min burst 5 for acme; not counted here"),
-        ("60/min",         "rate_limit = \"9/h\"\n", "9/h for token acme-1, 60/min for acme; not counted here"),
-        ("off",            "rate_limit = \"9/h\"\n", "9/h for token acme-1; not counted here"),
-        ("off",            "",                          "no limit"),
+        // [defaults], the role's, acme's, its token's; what is told
+        ("",       "",      "60/min burst 5", "",  "60/min burst 5 for acme, its own; not counted here"),
+        ("",       "",      "60/min",         OWN, "9/h for token acme-1, and 60/min for acme, its own; not counted here"),
+        ("",       "7/min", "",               "",  "7/min for acme, of the role standard; not counted here"),
+        ("",       "7/min", "7/min",          "",  "7/min for acme, its own; not counted here"),
+        ("8/min",  "",      "",               "",  "8/min for acme, the default; not counted here"),
+        ("",       "",      "",               "",  "300/min for acme, the default; not counted here"),
+        ("",       "7/min", "off",            OWN, "9/h for token acme-1, and no limit for acme, its own; not counted here"),
+        ("",       "off",   "",               "",  "no limit for acme, of the role standard"),
+        ("off",    "",      "",               "",  "no limit for acme, the default"),
     ];
-    for (rate, own, expected) in cases {
-        let text =
-            limited(&backend, rate).text().replace("id = \"acme-1\"\n", &format!("id = \"acme-1\"\n{own}"));
-        std::fs::write(&path, text).unwrap();
-        let config = path.to_str().unwrap();
-        let args =
-            ["explain", "-c", config, "--token-stdin", "--ip", "127.0.0.1", "/leads", "--format", "json"];
-        let output = run_with(&args, &token("acme"));
-        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let steps = found["steps"].as_array().unwrap();
-        let at = steps.iter().position(|step| step["step"] == "rate").unwrap();
-        assert_eq!((&steps[at - 1]["step"], &steps[at + 1]["step"]), (&"whitelist".into(), &"path".into()));
-        assert_eq!(steps[at]["detail"], expected);
+    for (default, role, acme, token_s, expected) in cases {
+        let rate = |rate: &str| match rate {
+            "" => String::new(),
+            rate => format!("rate_limit = \"{rate}\"\n"),
+        };
+        let text = Config::empty(&backend)
+            .with(&format!("[defaults]\n{}", rate(default)))
+            .with(&LEADS.replace("[roles.standard]\n", &format!("[roles.standard]\n{}", rate(role))))
+            .with(&holder("acme", &rate(acme)))
+            .text()
+            .replace("id = \"acme-1\"\n", &format!("id = \"acme-1\"\n{token_s}"));
+        assert_eq!(explained(&text, &token("acme"), "127.0.0.1", "rate"), (Some(0), expected.to_owned()));
+    }
+    // That of a role which another extends.
+    let child = LEADS.replace("[roles.standard]\n", "[roles.standard]\nrate_limit = \"7/min\"\n");
+    let jane = affiliate("acme", "role = \"gold\"\nscope = [\"1001\"]");
+    let text = Config::empty(&backend).with(&child).with(&jane).text();
+    let (_, found) = explained(&text, &token("acme"), "127.0.0.1", "rate");
+    assert_eq!(found, "7/min for acme, of the role standard; not counted here");
+}
+
+#[test]
+fn explain_tells_what_locks_an_address_out() {
+    let backend = RecordingBackend::json(ROW);
+    const LIMITED: &str = "{ failures = 3, within = \"90s\", for = \"2h\" }";
+    let (four, six) = ("192.0.2.1", "2001:db8::1");
+    let nobody = "nobodys-token-of-some-length";
+    let typo = format!("rg_{}", "0".repeat(38));
+    #[rustfmt::skip]
+    let cases = [
+        // the setting, the token, from, what the step of the token tells behind the rest
+        (LIMITED,   nobody, four, 1, "; 3 such requests within 90s lock 192.0.2.1 out for 2h"),
+        (LIMITED,   nobody, six,  1, "; 3 such requests within 90s lock the /64 of 2001:db8::1 out for 2h"),
+        (LIMITED,   &typo,  four, 1, "; 3 such requests within 90s lock 192.0.2.1 out for 2h"),
+        ("{}",      nobody, four, 1, "; 20 such requests within 1m lock 192.0.2.1 out for 5m"),
+        ("\"off\"", nobody, four, 1, "; this locks nobody out"),
+        (LIMITED,   &token("acme"), four, 0, "token acme-1 of acme, which no lockout concerns"),
+    ];
+    for (lockout, token, from, status, expected) in cases {
+        let (code, found) = explained(&locking(&backend, lockout).text(), token, from, "token");
+        assert_eq!(code, Some(status), "{found}");
+        assert!(found.ends_with(expected) && found.matches("lock").count() == 1, "{found}");
     }
 }

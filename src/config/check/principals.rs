@@ -8,8 +8,8 @@ use crate::domain::column::{ColumnIndex, View};
 use crate::domain::dialect::ScopeRule;
 use crate::domain::rate::RateLimit;
 use crate::policy::{
-    Backend, BackendIndex, Credential, PermissionIndex, Principal, Report, ReportIndex, Rights, ScopeGrant,
-    Views,
+    Backend, BackendIndex, Credential, PermissionIndex, Principal, RateSource, Report, ReportIndex, Rights,
+    ScopeGrant, Views,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -91,9 +91,12 @@ fn rights(
     permissions: Vec<PermissionIndex>,
     views: Vec<(ReportIndex, View)>,
 ) -> Arc<Rights> {
-    let rate_limit = rate.map_or(role.rate_limit, Rate::limit);
+    let (rate_limit, rate_source) = match rate {
+        Some(own) => (own.limit(), RateSource::Own),
+        None => (role.rate_limit, role.rate_source.clone()),
+    };
     if views.is_empty()
-        && rate_limit == role.rate_limit
+        && rate.is_none()
         && permissions.iter().all(|index| role.permissions.binary_search(index).is_ok())
     {
         return Arc::clone(role);
@@ -104,6 +107,7 @@ fn rights(
         permissions: permissions.into_iter().collect(),
         views: views.into_iter().collect(),
         rate_limit,
+        rate_source,
     };
     if let Some(same) = shared.get(&rights) {
         return Arc::clone(same);

@@ -7,7 +7,8 @@ use crate::config::tables::{Rate, RawRole, RawView};
 use crate::domain::column::{ColumnIndex, View};
 use crate::domain::names::PermissionName;
 use crate::domain::rate::RateLimit;
-use crate::policy::{PermissionIndex, ReportIndex, Rights, Views};
+use crate::policy::{PermissionIndex, RateSource, ReportIndex, Rights, Views};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Role {
     pub(super) rights: Arc<Rights>,
-    /// What it, or what it extends, says of the rate.
-    rate: Option<Rate>,
+    /// What it, or what it extends, says of the rate, and which of them does.
+    rate: Option<(Rate, SmolStr)>,
     /// Nothing of it, or of what it extends, was reported: what it lacks, it was not meant to have.
     pub(super) sound: bool,
 }
@@ -112,9 +113,14 @@ fn extend(
         columns.into_iter().filter_map(|(at, columns)| Some((at, View::new(&columns)?))).collect();
     let inherits_sound = chain_is_sound && parent.is_none_or(|parent| parent.sound);
     let sound = inherits_sound && raw.sound && checker.errors() == errors;
-    let rate = raw.rate.or(parent.and_then(|parent| parent.rate));
-    let rate_limit = rate.map_or(default_rate, Rate::limit);
-    let rights = Rights { permissions: all.into_iter().collect(), views: views.into(), rate_limit };
+    let own_rate = raw.rate.map(|rate| (rate, SmolStr::new(raw.name.value.as_str())));
+    let rate = own_rate.or_else(|| parent.and_then(|parent| parent.rate.clone()));
+    let (rate_limit, rate_source) = match &rate {
+        Some((rate, role)) => (rate.limit(), RateSource::Role(role.clone())),
+        None => (default_rate, RateSource::Defaults),
+    };
+    let permissions = all.into_iter().collect();
+    let rights = Rights { permissions, views: views.into(), rate_limit, rate_source };
     let role = Role { rights: Arc::new(rights), rate, sound };
     if role.sound {
         check_columns(checker, &raw.permissions, &role.rights.views, reports);
