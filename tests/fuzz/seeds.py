@@ -1,8 +1,10 @@
 """Makes seeds of a fuzz target out of the corpora. Usage: seeds.py TARGET CORPORA FOLDER
 
-A seed is what a target reads: its choices, the last of them where the body is cut, and a body as it is.
+A seed is what a target reads: its choices, the last of them where the body is cut, and a body as it is. Those of configs
+are made out of the example.
 """
 
+import hashlib
 import json
 import pathlib
 import sys
@@ -46,11 +48,46 @@ def proxy_headers(_):
             yield b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + len(block).to_bytes(2, "big") + block + b"GET /"
 
 
-BODIES = {"json": json_bodies, "csv": csv_bodies, "xml": xml_bodies, "proxy": proxy_headers}
+CONFIG = """
+[backends.b]
+url = "http://h"
+query = { k = "hunter" }
+[reports.r]
+permission = "p"
+path = "/r"
+columns.a = {}
+request.scope = "public"
+""", """
+[affiliates.a]
+permissions = ["p"]
+columns.r = "all"
+scope = ["1"]
+allowed_ips = ["203.0.113.7"]
+[[affiliates.a.tokens]]
+id = "t"
+hash = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+expires = "never"
+"""
+
+
+def configs(_):
+    example = pathlib.Path(__file__).parent / "../../config.example.toml"
+    lines = [line.removeprefix("#") for line in example.read_text().splitlines() if line and not line.startswith("# ")]
+    tables = "\n".join(lines).split("\n[")
+    whole = 'include = ["part.toml"]\n', CONFIG[0], "\x1e", CONFIG[1]
+    # A text as it is; then the choices that change the example.
+    for text in ("".join(CONFIG), "".join(whole), *("".join(CONFIG) + "[" + table + "\n" for table in tables[1:])):
+        yield b"\x03" + text.encode()[:1000]
+    for nth in range(100):
+        yield bytes([nth % 3, nth % 2]) + hashlib.shake_256(bytes([nth])).digest(6 + nth)
+
+
+BODIES = {"config": configs, "json": json_bodies, "csv": csv_bodies, "xml": xml_bodies, "proxy": proxy_headers}
 
 # The choices before a body: form, output, shape and place of JSON; delimiter and output of CSV; output of XML; then
 # a body as it is, whose rows it has, what becomes of others', and where it is cut.
 HEADS = {
+    "config": [b""],
     "json": [bytes([form, output, 0, *([] if form in (1, 4) else [output % 2]), 1, 0, 128]) for form in range(7) for output in range(3)],
     "csv": [bytes([delimiter, output, 1, 0, 0, 128]) for delimiter in range(4) for output in range(3)],
     "proxy": [b"\0"],
