@@ -13,6 +13,7 @@ mod backend_answers;
 mod backends;
 mod cache;
 mod check;
+mod codes;
 mod codings;
 mod commands;
 mod compression;

@@ -31,6 +31,13 @@ impl Metrics {
         values.sum()
     }
 
+    /// How many requests ended so, whatever was asked for.
+    pub(crate) fn sum_of_outcome(&self, outcome: &str) -> f64 {
+        let label = format!("outcome=\"{outcome}\"");
+        let requests = self.series.iter().filter(|(name, _)| name.starts_with("reportgate_requests_total{"));
+        requests.filter(|(name, _)| name.contains(&label)).map(|(_, count)| count).sum()
+    }
+
     /// The names of all series, labels included.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.series.keys().map(String::as_str).collect()
