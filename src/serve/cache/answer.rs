@@ -17,7 +17,7 @@ use crate::serve::respond;
 use crate::serve::shard::Shard;
 use http::{Response, Version};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a request looks anew when whoever read its answer is gone, before it asks by itself.
 const LOOKS: usize = 3;
@@ -53,7 +53,7 @@ struct Asked<'s> {
 
 impl Asked<'_> {
     async fn look(&self, store: &Arc<Store>, key: Key, mut record: Box<Record>) -> Response<Body> {
-        for _ in 0..LOOKS {
+        for look in 1..=LOOKS {
             let (mut passenger, told) = match self.shard.cache.find(store, key, self.caching.rule) {
                 Found::Fresh(entry) => return self.give(&entry, Told::Hit, record),
                 Found::Resting(entry) => return self.give(&entry, Told::Resting, record),
@@ -73,6 +73,11 @@ impl Asked<'_> {
                     return self.give(&entry, Told::Stored, record);
                 }
                 State::Whole(entry, _) => return self.give(&entry, told, record),
+                // Nobody else's requests use up the places that this one may have: it looks anew.
+                State::Failed(error)
+                    if told == Told::Joined
+                        && is_of_one_holder(&error)
+                        && (look < LOOKS || self.stand_in(&error, store, &key).is_none()) => {}
                 State::Failed(error) => return self.fail(&error, store, &key, told, record),
                 State::Unfit => return self.go_on(&passenger, record).await,
                 State::Abandoned | State::Asking | State::Reading => {}
@@ -110,8 +115,7 @@ impl Asked<'_> {
         told: Told,
         mut record: Box<Record>,
     ) -> Response<Body> {
-        let stand_in = || AnswerCache::stand_in(store, key, self.caching.rule);
-        let Some(entry) = Some(error.code()).filter(|code| is_passing(*code)).and_then(|_| stand_in()) else {
+        let Some(entry) = self.stand_in(error, store, key) else {
             record.cached(told.result());
             return respond::backend_failure(error, &self.request, record);
         };
@@ -120,6 +124,18 @@ impl Asked<'_> {
             record.backend_failed(error, Some(&self.request));
         }
         self.give(&entry, Told::StandIn(error.status()), record)
+    }
+
+    /// What was kept and may be given in place of the failure.
+    fn stand_in(&self, error: &BackendError, store: &Store, key: &Key) -> Option<Arc<Entry>> {
+        let entry =
+            AnswerCache::stand_in(store, key, self.caching.rule).filter(|_| is_passing(error.code()))?;
+        let now = Instant::now();
+        // Where this holder's own requests are too many, that is no reason to leave the backend alone.
+        if !is_of_one_holder(error) && entry.age(now) >= self.caching.rule.ttl {
+            entry.failed(now);
+        }
+        Some(entry)
     }
 
     /// Passes on what there is already of an answer that is not shared, or asks for one.
@@ -143,6 +159,11 @@ impl Asked<'_> {
         told.of_passed(&mut response);
         response
     }
+}
+
+/// Whether a failure is for want of a place in the gate's own queue: whose requests are many has none, others may.
+fn is_of_one_holder(error: &BackendError) -> bool {
+    matches!(error, BackendError::Overloaded)
 }
 
 /// Whether a failure is the backend's own and may be over soon: what it gave before is still as good.

@@ -127,12 +127,8 @@ impl AnswerCache {
     fn stand_in(store: &Store, key: &Key, rule: CacheRule) -> Option<Arc<Entry>> {
         let now = Instant::now();
         match store.get(key, rule, now) {
-            Kept::Stale(entry) => {
-                entry.failed(now);
-                Some(entry)
-            }
-            // Of another flight, a moment ago.
-            Kept::Fresh(entry) => Some(entry),
+            // A fresh one is of another flight, a moment ago.
+            Kept::Stale(entry) | Kept::Fresh(entry) => Some(entry),
             Kept::Unfit | Kept::Nothing => None,
         }
     }

@@ -253,3 +253,57 @@ fn who_waits_takes_over_when_the_reader_is_gone() {
     assert_eq!(backend.count(), 2);
     gate.exit();
 }
+
+/// A gate where `greedy` has no place left at the backend, and what it waits for.
+fn with_greedy(backend: &RecordingBackend, rule: &str) -> (Gate, Bell, Client) {
+    let greedy = affiliate("greedy", "role = \"standard\"\nscope = [\"1001\"]");
+    let config = Config::empty(backend)
+        // One of four places is all that anybody may have.
+        .backend("max_in_flight = 4\nqueue_timeout = \"700ms\"")
+        .with(&cached(rule))
+        .with(&acme())
+        .with(&greedy);
+    let gate = start(&config);
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |received, reply| {
+        if received.query().contains("q=slow") {
+            waiting.wait();
+        }
+        reply.json(ROW);
+    });
+    let mut slow = gate.client();
+    slow.send(&Request::get("/leads?q=slow").of("greedy").bytes());
+    eventually("the backend is asked", || (backend.count() == 1).then_some(()));
+    (gate, bell, slow)
+}
+
+#[test]
+fn nobody_fails_for_the_places_that_another_has_used_up() {
+    let backend = RecordingBackend::json(ROW);
+    let (gate, bell, mut slow) = with_greedy(&backend, "ttl = \"1m\"");
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| gate.get("greedy", "/leads"));
+        gate.wait_for_metric("requests_in_flight", 2.0);
+        let answer = gate.get("acme", "/leads");
+        bell.ring();
+        assert_eq!((answer.status, answer.text().as_str()), (200, OWN_ROW));
+        assert_eq!(late.join().unwrap().code(), "overloaded");
+    });
+    assert_eq!(slow.answer("GET").unwrap().status, 200);
+}
+
+#[test]
+fn nobody_gets_old_answers_for_the_places_that_another_has_used_up() {
+    let backend = RecordingBackend::json(ROW);
+    let (gate, bell, _slow) = with_greedy(&backend, "ttl = \"1s\"\nstale_if_error = \"1h\"");
+    assert_eq!(told(&gate.get("acme", "/leads")), "reportgate; fwd=miss; stored");
+    eventually("greedy gets an old one", || {
+        let answer = gate.get("greedy", "/leads");
+        assert_eq!(answer.text(), OWN_ROW);
+        told(&answer).starts_with("reportgate; fwd=stale; fwd-status=503").then_some(())
+    });
+    let answer = gate.get("acme", "/leads");
+    bell.ring();
+    assert_eq!(told(&answer), "reportgate; fwd=miss; stored", "acme may ask the backend");
+}
