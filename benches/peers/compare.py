@@ -34,7 +34,8 @@ def main() -> None:
     """Runs it; whatever it started has ended when it returns."""
     wanted = arguments()
     # Then `finally` is run for it, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     allow_many_files()
     try:
         compare(wanted)

@@ -51,8 +51,8 @@ class Line:
 
 
 def _figure(value: float, unit: str) -> str:
-    text = f"{value:.2f}" if value < 10 else f"{value:.0f}"
-    return f"{text} {unit}"
+    text = f"{value:.2f}" if unit == "×" else f"{value:.0f}"
+    return f"{text} {unit}".rstrip()
 
 
 def _faster(what: str, rows: dict, hold: float, reach: float | None = None, *, own: str = GATE, peer: str) -> Line:

@@ -1,6 +1,7 @@
 """Who is compared: the gate and its peers, each started from its file in `conf/`."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ class Peer:
 
     def start(self, settings: Settings) -> Running:
         """Starts it on free ports, and waits until it listens."""
-        run = WORK / "run" / self.name.replace(" ", "-")
+        run = WORK / "run" / re.sub(r"\W+", "-", self.name)
         run.mkdir(parents=True, exist_ok=True)
         port = free_port()
         config = run / self.config

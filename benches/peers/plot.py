@@ -1,6 +1,7 @@
 """The plot `tokens.svg`: CPU time of a request against the number of tokens, drawn from the raw data."""
 
 from html import escape
+from math import log10
 
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 44, 48
@@ -19,11 +20,12 @@ def draw(found: dict) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         _text(LEFT, 22, "CPU time of a request (µs), by number of tokens", size=15),
         *_grid_lines(top),
-        *(_text(_x(at, len(counts)), HEIGHT - 20, f"{int(count):,}", "middle") for at, count in enumerate(counts)),
+        *(_text(x, HEIGHT - 20, f"{int(count):,}", "middle") for x, count in zip(_xs(counts), counts)),
     ]
     ends = _labels([_y(values[-1], top) for values in series.values()])
     for (name, values), color, end in zip(series.items(), COLORS, ends):
-        parts += _line(name, values, color, top, end)
+        points = [(x, _y(value, top)) for x, value in zip(_xs(counts), values)]
+        parts += _line(f"{name} {values[-1]:.1f}", points, color, end)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -32,8 +34,11 @@ def _round_up(value: float) -> int:
     return int(value // 10 + 1) * 10
 
 
-def _x(at: int, count: int) -> float:
-    return LEFT + at * (WIDTH - LEFT - RIGHT) / max(1, count - 1)
+def _xs(counts: list[str]) -> list[float]:
+    """Where the numbers of tokens stand, by their logarithms."""
+    powers = [log10(int(count)) for count in counts]
+    span = (powers[-1] - powers[0]) or 1
+    return [LEFT + (power - powers[0]) / span * (WIDTH - LEFT - RIGHT) for power in powers]
 
 
 def _y(value: float, top: int) -> float:
@@ -62,9 +67,8 @@ def _labels(heights: list[float]) -> list[float]:
     return placed
 
 
-def _line(name: str, values: list[float], color: str, top: int, label_at: float) -> list[str]:
-    points = [(_x(at, len(values)), _y(value, top)) for at, value in enumerate(values)]
+def _line(label: str, points: list[tuple[float, float]], color: str, label_at: float) -> list[str]:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>' for x, y in points]
-    label = _text(WIDTH - RIGHT + 12, label_at + 4, f"{name} {values[-1]:.1f}", color=color)
-    return [f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>', *dots, label]
+    text = _text(WIDTH - RIGHT + 12, label_at + 4, label, color=color)
+    return [f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>', *dots, text]
