@@ -71,6 +71,17 @@ impl Socket {
         }
     }
 
+    /// Lets the next read wait for more without a try of its own: a read of less than there was room for took all.
+    ///
+    /// What came since is reported by the driver, which turns on this thread, and only later.
+    fn drained(&self) {
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        let _ = match &*self.0 {
+            Family::Tcp(stream) => stream.try_io(Interest::READABLE, nothing),
+            Family::Unix(stream) => stream.try_io(Interest::READABLE, nothing),
+        };
+    }
+
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &*self.0 {
             Family::Tcp(stream) => stream.poll_write_ready(cx),
@@ -85,7 +96,12 @@ impl AsyncRead for Socket {
             Family::Tcp(stream) => stream.try_read_buf(buf),
             Family::Unix(stream) => stream.try_read_buf(buf),
         };
-        retried(cx, |cx| self.poll_read_ready(cx), || attempt(buf)).map_ok(|_| ())
+        let room = buf.remaining();
+        let read = ready!(retried(cx, |cx| self.poll_read_ready(cx), || attempt(buf)))?;
+        if 0 < read && read < room {
+            self.drained();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
