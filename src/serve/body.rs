@@ -4,6 +4,7 @@
 //! the body is dropped, whichever comes first.
 
 use super::back::{BackendError, Lease};
+use super::deadline::Deadline;
 use super::record::Record;
 use super::sighting::Observer;
 use crate::domain::dialect::ContentCoding;
@@ -17,7 +18,6 @@ use hyper::body::Incoming;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use tokio::time::{Instant, Sleep};
 
 /// How much of an answer is held back, so that one that turns out wrong gets an error instead of a broken transfer.
 const HELD_BACK: usize = 64 << 10;
@@ -199,9 +199,8 @@ pub(super) struct Cut {
     given_back: Bytes,
     /// Handed back once the body was read to its end.
     lease: Option<Lease>,
-    /// Whether the backend is waited for, until `deadline` at most.
-    is_waiting: bool,
-    deadline: Pin<Box<Sleep>>,
+    /// Until when the backend is waited for, while it is.
+    waiting: Option<Deadline>,
 }
 
 /// The beginning of an answer.
@@ -221,7 +220,6 @@ impl Cut {
         filter: Filter,
         lease: Lease,
     ) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(lease.backend().body_timeout));
         let ending = if lease.frames_all() { Ending::Framed } else { ending };
         Self {
             incoming,
@@ -233,8 +231,7 @@ impl Cut {
             compression: None,
             given_back: Bytes::new(),
             lease: Some(lease),
-            is_waiting: false,
-            deadline,
+            waiting: None,
         }
     }
 
@@ -243,7 +240,7 @@ impl Cut {
         mut self: Box<Self>,
         record: &mut impl Observer,
     ) -> Result<Prefetched, BackendError> {
-        let mut held_back = Vec::new();
+        let mut held_back = Bytes::new();
         loop {
             let next = std::future::poll_fn(|cx| {
                 let next = self.poll_plain(cx);
@@ -254,12 +251,18 @@ impl Cut {
             match next.await.inspect_err(|_| record.filtered(&self.filter))? {
                 None => {
                     record.filtered_whole(&self.filter);
-                    return Ok(Prefetched::Whole(held_back.into()));
+                    return Ok(Prefetched::Whole(held_back));
                 }
-                Some(bytes) => held_back.extend_from_slice(&bytes),
+                // Most answers come in one piece, which is not copied.
+                Some(bytes) if held_back.is_empty() => held_back = bytes,
+                Some(bytes) => {
+                    let mut whole = Vec::from(held_back);
+                    whole.extend_from_slice(&bytes);
+                    held_back = whole.into();
+                }
             }
             if held_back.len() >= HELD_BACK {
-                return Ok(Prefetched::Begun(held_back.into(), self));
+                return Ok(Prefetched::Begun(held_back, self));
             }
         }
     }
@@ -320,13 +323,11 @@ impl Cut {
             } else {
                 let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                     // Counted from here: before, it may have been the client that kept us waiting.
-                    if !std::mem::replace(&mut self.is_waiting, true) {
-                        self.deadline.as_mut().reset(Instant::now() + lease.backend().body_timeout);
-                    }
-                    ready!(self.deadline.as_mut().poll(cx));
+                    let timeout = lease.backend().body_timeout;
+                    ready!(self.waiting.get_or_insert_with(|| Deadline::after(timeout)).poll(cx));
                     return Poll::Ready(Err(BackendError::Timeout));
                 };
-                self.is_waiting = false;
+                self.waiting = None;
                 match frame.transpose().map_err(BackendError::Truncated)? {
                     Some(frame) => self.arrived(frame)?,
                     None => self.ended()?,

@@ -7,6 +7,7 @@
 mod back;
 mod body;
 mod cache;
+mod deadline;
 mod drain;
 mod fetch;
 mod findings;

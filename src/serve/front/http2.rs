@@ -4,13 +4,13 @@
 //! then lets go of the stream, so that neither could be seen to wait. Only requests keep a
 //! connection: PING and its like prolong nothing.
 
-use super::deadline::Deadline;
 use super::exchange::{Ending, Exchange};
 use super::frames::Frames;
 use super::stream::ClientStream;
 use super::worker::Client;
 use crate::domain::code::Code;
 use crate::policy::Limits;
+use crate::serve::deadline::Deadline;
 use crate::serve::drain::{LINGER, Stage};
 use crate::serve::record::Record;
 use bytes::Bytes;

@@ -1,7 +1,6 @@
 //! Towards clients: sockets, connections, and the workers that serve them.
 
 mod connection;
-mod deadline;
 mod exchange;
 mod frames;
 mod http1;

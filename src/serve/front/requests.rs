@@ -5,11 +5,11 @@
 //! than the phase may. hyper is lent the stream only while there are requests: one that is
 //! fresh, or has been idle for a moment, costs no buffers.
 
-use super::deadline::Deadline;
 use super::stream::ClientStream;
 use super::wire;
 use crate::domain::code::Code;
 use crate::policy::Limits;
+use crate::serve::deadline::Deadline;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};

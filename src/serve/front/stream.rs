@@ -4,8 +4,8 @@
 //! the limit, and the close of a connection whose answer broke off is a reset.
 
 use super::connection::Connection;
-use super::deadline::Deadline;
 use super::socket::Socket;
+use crate::serve::deadline::Deadline;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

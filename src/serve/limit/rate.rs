@@ -12,7 +12,6 @@ use crate::domain::rate::RateLimit;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -231,12 +230,9 @@ impl Standing {
         let rates = [("default", self.principal), ("token", self.token)];
         let (mut policy, mut now) = (String::new(), String::new());
         for (name, left) in rates.into_iter().filter_map(|(name, left)| Some((name, left?))) {
-            let comma = if policy.is_empty() { "" } else { ", " };
-            let (limit, remaining) = (left.limit, left.remaining);
-            let window = limit.period().duration().as_secs();
-            // Writing to a String cannot fail.
-            let _ = write!(policy, "{comma}\"{name}\";q={};w={window}", limit.requests());
-            let _ = write!(now, "{comma}\"{name}\";r={remaining};t={}", seconds(left.wait));
+            let window = left.limit.period().duration().as_secs();
+            push_item(&mut policy, name, ("q", left.limit.requests().into()), ("w", window));
+            push_item(&mut now, name, ("r", left.remaining.into()), ("t", seconds(left.wait)));
         }
         for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, now)] {
             if !text.is_empty()
@@ -245,6 +241,19 @@ impl Standing {
                 head.insert(name, value);
             }
         }
+    }
+}
+
+/// Appends an item and its parameters (RFC 9651 section 3).
+fn push_item(text: &mut String, name: &str, first: (&str, u64), second: (&str, u64)) {
+    text.push_str(if text.is_empty() { "\"" } else { ", \"" });
+    text.push_str(name);
+    text.push('"');
+    for (key, number) in [first, second] {
+        text.push(';');
+        text.push_str(key);
+        text.push('=');
+        text.push_str(itoa::Buffer::new().format(number));
     }
 }
 

@@ -7,29 +7,29 @@ use tokio::time::{Instant, Sleep};
 
 /// A point in time to wait for; its timer is only touched when it fires.
 #[derive(Debug)]
-pub(super) struct Deadline {
+pub(in crate::serve) struct Deadline {
     at: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
     /// One that is over after `wait`.
-    pub(super) fn after(wait: Duration) -> Self {
+    pub(in crate::serve) fn after(wait: Duration) -> Self {
         Self { at: Instant::now() + wait, timer: None }
     }
 
     /// Moves it to `wait` from now.
-    pub(super) fn restart(&mut self, wait: Duration) {
+    pub(in crate::serve) fn restart(&mut self, wait: Duration) {
         self.at = Instant::now() + wait;
     }
 
     /// Moves it.
-    pub(super) fn move_to(&mut self, at: Instant) {
+    pub(in crate::serve) fn move_to(&mut self, at: Instant) {
         self.at = at;
     }
 
     /// Ready once the deadline is over.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::serve) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let at = self.at;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         if timer.deadline() > at {
