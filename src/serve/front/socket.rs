@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// A socket that was accepted, on no runtime yet.
 #[derive(Debug)]
@@ -21,7 +22,11 @@ pub(crate) enum Accepted {
 
 /// A client's socket; a clone is the same one.
 #[derive(Debug, Clone)]
-pub(crate) struct Socket(Arc<Family>);
+pub(crate) struct Socket {
+    family: Arc<Family>,
+    /// The driver that reports what comes turns on the thread that reads.
+    is_on_one_thread: bool,
+}
 
 #[derive(Debug)]
 enum Family {
@@ -39,13 +44,14 @@ impl Socket {
             }
             Accepted::Unix(stream) => Family::Unix(UnixStream::from_std(stream)?),
         };
-        Ok(Self(Arc::new(family)))
+        let is_on_one_thread = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        Ok(Self { family: Arc::new(family), is_on_one_thread })
     }
 
     /// Waits until the client resets the connection.
     pub(super) async fn was_reset(&self) {
         // Whatever ends the wait ends the connection.
-        let _ = match &*self.0 {
+        let _ = match &*self.family {
             Family::Tcp(stream) => stream.ready(Interest::ERROR).await,
             Family::Unix(stream) => stream.ready(Interest::ERROR).await,
         };
@@ -58,14 +64,14 @@ impl Socket {
     }
 
     fn raw(&self) -> SockRef<'_> {
-        match &*self.0 {
+        match &*self.family {
             Family::Tcp(stream) => SockRef::from(stream),
             Family::Unix(stream) => SockRef::from(stream),
         }
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &*self.0 {
+        match &*self.family {
             Family::Tcp(stream) => stream.poll_read_ready(cx),
             Family::Unix(stream) => stream.poll_read_ready(cx),
         }
@@ -73,17 +79,17 @@ impl Socket {
 
     /// Lets the next read wait for more without a try of its own: a read of less than there was room for took all.
     ///
-    /// What came since is reported by the driver, which turns on this thread, and only later.
+    /// What came since is reported later, by a driver on this thread; another may have done so already.
     fn drained(&self) {
         let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        let _ = match &*self.0 {
+        let _ = match &*self.family {
             Family::Tcp(stream) => stream.try_io(Interest::READABLE, nothing),
             Family::Unix(stream) => stream.try_io(Interest::READABLE, nothing),
         };
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &*self.0 {
+        match &*self.family {
             Family::Tcp(stream) => stream.poll_write_ready(cx),
             Family::Unix(stream) => stream.poll_write_ready(cx),
         }
@@ -92,13 +98,13 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let attempt = |buf: &mut ReadBuf<'_>| match &*self.0 {
+        let attempt = |buf: &mut ReadBuf<'_>| match &*self.family {
             Family::Tcp(stream) => stream.try_read_buf(buf),
             Family::Unix(stream) => stream.try_read_buf(buf),
         };
         let room = buf.remaining();
         let read = ready!(retried(cx, |cx| self.poll_read_ready(cx), || attempt(buf)))?;
-        if 0 < read && read < room {
+        if self.is_on_one_thread && 0 < read && read < room {
             self.drained();
         }
         Poll::Ready(Ok(()))
@@ -107,7 +113,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let attempt = || match &*self.0 {
+        let attempt = || match &*self.family {
             Family::Tcp(stream) => stream.try_write(buf),
             Family::Unix(stream) => stream.try_write(buf),
         };
@@ -119,7 +125,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let attempt = || match &*self.0 {
+        let attempt = || match &*self.family {
             Family::Tcp(stream) => stream.try_write_vectored(bufs),
             Family::Unix(stream) => stream.try_write_vectored(bufs),
         };
