@@ -175,6 +175,7 @@ fn both_versions_are_spoken_and_the_backend_is_told() {
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"), "{}", answer.escape_ascii());
     assert_eq!(backend.count(), 4);
+    gate.wait_for_metric("connections_refused_total{reason=\"tls_handshake_failed\"}", 1.0);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use super::socket::Accepted;
 use super::worker::Crew;
 use crate::domain::address::Peer;
-use crate::policy::{Backend, ListenAddress, Policy, PolicyReader};
+use crate::policy::{Backend, ListenAddress, Policy, PolicyReader, Settings};
 use crate::serve::drain::{Draining, Stage};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
@@ -201,12 +201,19 @@ pub(crate) enum Refused {
     ProxyHeaderInvalid,
     /// Its PROXY header did not come in time.
     ProxyHeaderLate,
+    /// Its TLS handshake failed, or was not over in time; not that the client just left.
+    TlsHandshakeFailed,
 }
 
 impl Refused {
     /// Every reason, in the order they are declared in.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::ConnectionsPerAddress, Self::ProxyNotTrusted, Self::ProxyHeaderInvalid, Self::ProxyHeaderLate];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::ConnectionsPerAddress,
+        Self::ProxyNotTrusted,
+        Self::ProxyHeaderInvalid,
+        Self::ProxyHeaderLate,
+        Self::TlsHandshakeFailed,
+    ];
 
     /// The `reason` label of `connections_refused_total`.
     pub(crate) fn as_str(self) -> &'static str {
@@ -215,6 +222,7 @@ impl Refused {
             Self::ProxyNotTrusted => "proxy_not_trusted",
             Self::ProxyHeaderInvalid => "proxy_header_invalid",
             Self::ProxyHeaderLate => "proxy_header_late",
+            Self::TlsHandshakeFailed => "tls_handshake_failed",
         }
     }
 }
@@ -445,12 +453,17 @@ fn hand_over(
     policies: &PolicyReader,
 ) {
     let snapshot = policies.current();
-    let settings = &snapshot.policy.settings;
-    let counted = peer.ip().filter(|peer| !settings.trusted_proxies.contains(*peer));
-    match connections.enter(counted, settings.limits.connections_per_address) {
+    let (counted, limit) = counted(&snapshot.policy.settings, peer);
+    match connections.enter(counted, limit) {
         Some(place) => crew.hand_over(stream, peer, place),
         None => tracing::debug!(%peer, "connection closed: connections_per_address"),
     }
+}
+
+/// The address that a connection of `peer` counts for, unless it is a trusted proxy, and how many of them it may have.
+pub(super) fn counted(settings: &Settings, peer: Peer) -> (Option<IpAddr>, usize) {
+    let counted = peer.ip().filter(|peer| !settings.trusted_proxies.contains(*peer));
+    (counted, settings.limits.connections_per_address)
 }
 
 /// Whether an error of `accept` is about a connection that is gone already (accept(2)).
@@ -556,6 +569,6 @@ mod tests {
         assert!(connections.enter(client, 1).is_some());
         assert_eq!(connections.open(), 0);
         let refused: Vec<_> = connections.refused().map(|(_, count)| count).collect();
-        assert_eq!(refused, [2, 0, 0, 0]);
+        assert_eq!(refused, [2, 0, 0, 0, 0]);
     }
 }

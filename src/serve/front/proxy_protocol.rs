@@ -3,7 +3,7 @@
 //! HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2. [`read_header`] is pure and strict: one header has one
 //! reading, and it tells how many more bytes are surely its own, so that nothing behind it is taken from the socket.
 
-use super::listen::{Place, Refused};
+use super::listen::{Place, Refused, counted};
 use super::socket::Socket;
 use crate::domain::address::Peer;
 use crate::policy::{PolicyReader, ProxyProtocol};
@@ -290,10 +290,8 @@ pub(super) async fn introduced(
     };
     let Some((client, _)) = header.addresses else { return Some(peer) };
     let peer = Peer::from(client.ip());
-    let snapshot = policies.current();
-    let settings = &snapshot.policy.settings;
-    let counted = peer.ip().filter(|peer| !settings.trusted_proxies.contains(*peer));
-    if !place.counts_for(counted, settings.limits.connections_per_address) {
+    let (counted, limit) = counted(&policies.current().policy.settings, peer);
+    if !place.counts_for(counted, limit) {
         tracing::debug!(%peer, "connection closed: connections_per_address");
         return None;
     }

@@ -1,7 +1,7 @@
 //! Workers: threads with a current-thread runtime each, and the connections they own.
 
 use super::connection::Connection;
-use super::listen::Place;
+use super::listen::{Place, Refused};
 use super::proxy_protocol::introduced;
 use super::pulse::Pulse;
 use super::requests::{Begun, Requests};
@@ -153,7 +153,13 @@ async fn serve(shard: Arc<Shard>, arrival: Arrival, draining: Draining) {
             Box::pin(converse(stream, alpn.as_deref(), &client)).await;
         }
         // No request has come: there is nothing to record.
-        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+        Err(error) => {
+            // Whoever leaves without a word only looked whether somebody is there.
+            if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) {
+                place.refused(Refused::TlsHandshakeFailed);
+            }
+            tracing::debug!(%peer, %error, "connection closed: TLS handshake failed");
+        }
     }
 }
 
