@@ -98,6 +98,8 @@ const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, doc, kind }
 }
 
+const CERT: Key = key("cert", Text, "The certificate and those that lead to its authority, in PEM");
+const PRIVATE_KEY: Key = key("key", Text, "Its private key, in PEM");
 const TEXTS: Kind = List(&Text);
 const NAMES: Kind = List(&Name);
 const ADDRESSES: Kind = List(&Either(&[Text, Table(&FROM_TO)]));
@@ -285,8 +287,8 @@ pub(super) static BACKEND: TableSpec = TableSpec {
 pub(super) static LISTENER_TLS: TableSpec = TableSpec {
     name: "tls",
     keys: &[
-        key("cert", Text, "The certificate and those that lead to its authority, in PEM"),
-        key("key", Text, "Its private key, in PEM"),
+        CERT,
+        PRIVATE_KEY,
         key(
             "client_ca",
             Text,
@@ -295,13 +297,8 @@ pub(super) static LISTENER_TLS: TableSpec = TableSpec {
     ],
 };
 
-pub(super) static CERTIFICATE: TableSpec = TableSpec {
-    name: "client_certificate",
-    keys: &[
-        key("cert", Text, "The certificate and those that lead to its authority, in PEM"),
-        key("key", Text, "Its private key, in PEM"),
-    ],
-};
+pub(super) static CERTIFICATE: TableSpec =
+    TableSpec { name: "client_certificate", keys: &[CERT, PRIVATE_KEY] };
 
 pub(super) static HEALTH: TableSpec = TableSpec {
     name: "health",

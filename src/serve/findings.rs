@@ -7,6 +7,7 @@
 
 use crate::domain::names::ReportName;
 use crate::domain::token;
+use crate::filter::Filter;
 use arc_swap::ArcSwap;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -30,7 +31,7 @@ pub struct Findings {
 
 /// What is told of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Topic {
+enum Topic {
     /// They were cut.
     Removed,
     /// They are granted, and an answer with rows did not hold them.
@@ -79,14 +80,26 @@ impl Told {
 }
 
 impl Findings {
-    /// Tells which of `names`, as the backend spells them, are new to `topic` in that generation of the config.
-    pub(super) fn tell(
+    /// Tells of the columns of an answer that the filter has seen, all of it or some.
+    pub(super) fn tell_of(
         &self,
         generation: u64,
-        report: &ReportName,
-        topic: Topic,
-        names: impl FnOnce() -> Vec<String>,
+        report: Option<&ReportName>,
+        filter: &Filter,
+        is_whole: bool,
     ) {
+        let Some(report) = report else { return };
+        if filter.columns_removed() > 0 {
+            self.tell(generation, report, Topic::Removed, || filter.removed_names());
+        }
+        if is_whole {
+            let names = || filter.missing_columns().iter().map(|name| name.as_str().to_owned()).collect();
+            self.tell(generation, report, Topic::Missing, names);
+        }
+    }
+
+    /// Tells which of `names`, as the backend spells them, are new to `topic` in that generation of the config.
+    fn tell(&self, generation: u64, report: &ReportName, topic: Topic, names: impl FnOnce() -> Vec<String>) {
         if let Some(line) = self.line(generation, report, topic, names) {
             tracing::warn!(report = report.as_str(), "{line}");
         }

@@ -6,7 +6,6 @@
 
 use super::back::BackendError;
 use super::drain::Stage;
-use super::findings::Topic;
 use super::front::Connection;
 use super::limit::Standing;
 use super::line::Line;
@@ -211,17 +210,13 @@ impl Record {
     /// The filter will see no more of the answer.
     pub(crate) fn filtered(&mut self, filter: &Filter) {
         self.found(filter);
-        let Some(report) = self.facts.report.as_ref().filter(|_| self.columns_removed > 0) else { return };
-        self.shard.findings.tell(self.generation, report, Topic::Removed, || filter.removed_names());
+        self.shard.findings.tell_of(self.generation, self.facts.report.as_ref(), filter, false);
     }
 
     /// The filter has seen all of the answer.
     pub(crate) fn filtered_whole(&mut self, filter: &Filter) {
-        self.filtered(filter);
-        let names = || filter.missing_columns().iter().map(|name| name.as_str().to_owned()).collect();
-        if let Some(report) = &self.facts.report {
-            self.shard.findings.tell(self.generation, report, Topic::Missing, names);
-        }
+        self.found(filter);
+        self.shard.findings.tell_of(self.generation, self.facts.report.as_ref(), filter, true);
     }
 
     /// The connection took some of the body.

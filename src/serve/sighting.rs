@@ -1,7 +1,6 @@
 //! What is seen of a backend's answer while it is read: for the record of the request that it answers, or of
 //! none yet, where an answer is read for whoever may want it.
 
-use super::findings::Topic;
 use super::record::Record;
 use super::shard::Shard;
 use crate::domain::names::ReportName;
@@ -72,12 +71,6 @@ impl Sighting {
             report,
         }
     }
-
-    fn tell(&self, topic: Topic, names: impl FnOnce() -> Vec<String>) {
-        if let Some(report) = &self.report {
-            self.shard.findings.tell(self.generation, report, topic, names);
-        }
-    }
 }
 
 impl Observer for Sighting {
@@ -96,14 +89,11 @@ impl Observer for Sighting {
 
     fn filtered(&mut self, filter: &Filter) {
         self.found(filter);
-        if self.columns_removed > 0 {
-            self.tell(Topic::Removed, || filter.removed_names());
-        }
+        self.shard.findings.tell_of(self.generation, self.report.as_ref(), filter, false);
     }
 
     fn filtered_whole(&mut self, filter: &Filter) {
-        self.filtered(filter);
-        let names = || filter.missing_columns().iter().map(|name| name.as_str().to_owned()).collect();
-        self.tell(Topic::Missing, names);
+        self.found(filter);
+        self.shard.findings.tell_of(self.generation, self.report.as_ref(), filter, true);
     }
 }

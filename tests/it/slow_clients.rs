@@ -4,7 +4,7 @@
 //! one worker serves others as if they were not there.
 
 use crate::harness::{
-    Client, Config, Gate, PATIENCE, ROW, RecordingBackend, Request, affiliate, eventually, within,
+    Client, Config, Gate, PATIENCE, POSTED, ROW, RecordingBackend, Request, eventually, poster, within,
 };
 use std::time::{Duration, Instant};
 
@@ -21,22 +21,6 @@ const EARLIER: Duration = Duration::from_millis(50);
 /// Between two bytes of those that drip: far less than any limit.
 const PAUSE: Duration = Duration::from_millis(20);
 
-const FORM: &str = r#"
-[reports.posted]
-permission = "get_posted_report"
-path = "/posted"
-methods = ["POST"]
-backend_method = "POST"
-columns = { country = {} }
-[reports.posted.request]
-body = "form"
-scope = [{ in = "form", name = "affiliate_id" }]
-allow = ["form:q"]
-[reports.posted.response]
-format = "json"
-rows = "/rows"
-"#;
-
 fn gate(backend: &RecordingBackend) -> Gate {
     let limits = format!(
         "limits = {{ header_timeout = \"{}ms\", body_timeout = \"{}ms\", write_timeout = \"{}ms\", idle_timeout = \"{}ms\" }}",
@@ -45,8 +29,7 @@ fn gate(backend: &RecordingBackend) -> Gate {
         WRITE.as_millis(),
         IDLE.as_millis()
     );
-    let keys = "permissions = [\"get_posted_report\"]\nscope = [\"1001\"]\ncolumns.posted = [\"country\"]";
-    Gate::start(&Config::leads(backend).server(&limits).with(FORM).with(&affiliate("poster", keys)))
+    Gate::start(&Config::leads(backend).server(&limits).with(POSTED).with(&poster()))
 }
 
 fn get() -> Vec<u8> {

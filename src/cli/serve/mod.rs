@@ -127,20 +127,22 @@ async fn serve(
     let successor = signals.end_or_upgrade(&kept).await;
     // Nobody else may keep them open.
     drop(kept);
-    let mut delay = policies.current().policy.settings.drain_delay;
-    if successor.is_none() {
-        manager.stopping();
-    }
-    if let Some(successor) = successor {
-        note(&format!("upgrade: process {} serves from now on\n", successor.id));
-        // It answers on [admin], too, and whoever asks it is told that it is ready.
-        if let Some(admin) = admin {
-            admin.abort();
+    let delay = match successor {
+        None => {
+            manager.stopping();
+            policies.current().policy.settings.drain_delay
         }
-        delay = Duration::ZERO;
-        manager.succeeded_by(successor.id);
-        successor.take_over().await;
-    }
+        Some(successor) => {
+            note(&format!("upgrade: process {} serves from now on\n", successor.id));
+            // It answers on [admin], too, and whoever asks it is told that it is ready.
+            if let Some(admin) = admin {
+                admin.abort();
+            }
+            manager.succeeded_by(successor.id);
+            successor.take_over().await;
+            Duration::ZERO
+        }
+    };
     tokio::select! {
         () = wind_down(&drain, delay, server, policies) => {}
         () = signals.stop() => note("second signal: ending at once\n"),

@@ -9,12 +9,7 @@ fn fifty_at_once_are_one_backend_request() {
     let backend = RecordingBackend::json(ROW);
     let config = Config::empty(&backend).server("workers = 3").with(&cached("ttl = \"1m\"")).with(&acme());
     let gate = start(&config);
-    let bell = Bell::default();
-    let waiting = bell.clone();
-    backend.behave(move |_, reply| {
-        waiting.wait();
-        reply.json(ROW);
-    });
+    let bell = held(&backend);
     let answers: Vec<_> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..50).map(|_| scope.spawn(|| gate.get("acme", "/leads"))).collect();
         gate.wait_for_metric("requests_in_flight", 50.0);
@@ -38,12 +33,7 @@ fn fifty_at_once_are_one_backend_request() {
 fn who_asked_first_may_leave() {
     let backend = RecordingBackend::json(ROW);
     let gate = gate(&backend);
-    let bell = Bell::default();
-    let waiting = bell.clone();
-    backend.behave(move |_, reply| {
-        waiting.wait();
-        reply.json(ROW);
-    });
+    let bell = held(&backend);
     let mut first = gate.client();
     first.send(&Request::get("/leads").of("acme").bytes());
     eventually("the backend is asked", || (backend.count() == 1).then_some(()));
@@ -212,12 +202,7 @@ fn who_joins_waits_as_long_as_its_own_config_says() {
         config.with(&cached("ttl = \"1m\"")).with(&acme())
     };
     let gate = start(&config("19s"));
-    let bell = Bell::default();
-    let waiting = bell.clone();
-    backend.behave(move |_, reply| {
-        waiting.wait();
-        reply.json(ROW);
-    });
+    let bell = held(&backend);
     let mut first = gate.client();
     first.send(&Request::get("/leads").of("acme").bytes());
     eventually("the backend is asked", || (backend.count() == 1).then_some(()));

@@ -60,6 +60,17 @@ impl Bell {
     }
 }
 
+/// Lets the backend answer once the bell rings.
+fn held(backend: &RecordingBackend) -> Bell {
+    let bell = Bell::default();
+    let waiting = bell.clone();
+    backend.behave(move |_, reply| {
+        waiting.wait();
+        reply.json(ROW);
+    });
+    bell
+}
+
 /// Rows for `bytes` bytes of answer and a little.
 fn large(bytes: usize) -> String {
     let row = r#"{"created_at":"2026-01-01","country":"DE","commission":1.50},"#;

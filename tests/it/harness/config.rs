@@ -46,6 +46,23 @@ extends = "standard"
 columns.leads = "all"
 "#;
 
+/// A report that is asked for by a form, of `poster` alone.
+pub(crate) const POSTED: &str = r#"
+[reports.posted]
+permission = "get_posted_report"
+path = "/posted"
+methods = ["POST"]
+backend_method = "POST"
+columns = { country = {} }
+[reports.posted.request]
+body = "form"
+scope = [{ in = "form", name = "affiliate_id" }]
+allow = ["form:q"]
+[reports.posted.response]
+format = "json"
+rows = "/rows"
+"#;
+
 /// What a backend answers in that dialect, and then some: one row, hidden cells, members nobody asked for.
 pub(crate) const ROW: &str = r#"{"sql": "s3cr3t", "rows": [{"lead_id": "s3cr3t", "commission": 1.50, "country": "DE",
 "email": "s3cr3t", "created_at": "2026-01-01"}], "total": "s3cr3t"}"#;
@@ -63,6 +80,14 @@ pub(crate) fn stored(token: &str) -> String {
 /// An affiliate on the loopback address, with one token.
 pub(crate) fn affiliate(id: &str, keys: &str) -> String {
     principal("affiliates", id, &format!("kind = \"affiliate\"\nallowed_ips = [\"127.0.0.1\"]\n{keys}"))
+}
+
+/// The affiliate who may have it.
+pub(crate) fn poster() -> String {
+    affiliate(
+        "poster",
+        "permissions = [\"get_posted_report\"]\nscope = [\"1001\"]\ncolumns.posted = [\"country\"]",
+    )
 }
 
 /// An entry of `[affiliates]` or `[employees]` with these keys and one token.

@@ -20,7 +20,7 @@ mod scripted;
 pub(crate) use backend::{Received, RecordingBackend, Reply};
 pub(crate) use checks::{TO_THE_BACKEND, check_answer};
 pub(crate) use client::{Answer, Client, End, Request};
-pub(crate) use config::{Config, LEADS, ROW, affiliate, principal, stored, token};
+pub(crate) use config::{Config, LEADS, POSTED, ROW, affiliate, poster, principal, stored, token};
 pub(crate) use cutter::Cutter;
 pub(crate) use disk::{bound_by_rights, mounting, seen_by, small};
 pub(crate) use gate::{Gate, Program, new_folder, replace, run, run_in_shell, run_with};

@@ -6,7 +6,7 @@ use super::frames::{
 };
 use super::{begin, call, connect, gate_of_many, get, runtime};
 use crate::harness::{
-    Config, End, Gate, ROW, RecordingBackend, Request, affiliate, eventually, token, within,
+    Config, End, Gate, POSTED, ROW, RecordingBackend, Request, affiliate, eventually, poster, token, within,
 };
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -222,9 +222,7 @@ fn a_client_that_reads_slowly_is_not() {
 #[test]
 fn a_body_that_stalls_ends_its_stream_alone() {
     let backend = RecordingBackend::json(ROW);
-    let posted = super::requests::poster();
-    let gate =
-        Gate::start(&Config::leads(&backend).server(&limits()).with(super::requests::FORM).with(&posted));
+    let gate = Gate::start(&Config::leads(&backend).server(&limits()).with(POSTED).with(&poster()));
     let bearer = format!("Bearer {}", token("poster"));
     let mut raw = Raw::connect(&gate, &[]);
     let head = block(&[

@@ -6,35 +6,12 @@ use super::frames::{
 };
 use super::{call, connect, gate_of_many, get, runtime, send};
 use crate::harness::{
-    Config, End, Gate, ROW, RecordingBackend, Request, affiliate, eventually, token, within,
+    Config, End, Gate, POSTED, ROW, RecordingBackend, Request, eventually, poster, token, within,
 };
 use http::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-pub(super) const FORM: &str = r#"
-[reports.posted]
-permission = "get_posted_report"
-path = "/posted"
-methods = ["POST"]
-backend_method = "POST"
-columns = { country = {} }
-[reports.posted.request]
-body = "form"
-scope = [{ in = "form", name = "affiliate_id" }]
-allow = ["form:q"]
-[reports.posted.response]
-format = "json"
-rows = "/rows"
-"#;
-
-pub(super) fn poster() -> String {
-    affiliate(
-        "poster",
-        "permissions = [\"get_posted_report\"]\nscope = [\"1001\"]\ncolumns.posted = [\"country\"]",
-    )
-}
 
 /// A POST of a form by `poster`.
 fn post() -> http::Request<()> {
@@ -106,7 +83,7 @@ fn refusals_are_answers_and_the_connection_goes_on() {
 #[test]
 fn head_has_no_body_and_post_has_one_with_trailers() {
     let backend = RecordingBackend::json(ROW);
-    let gate = Gate::start(&Config::leads(&backend).with(FORM).with(&poster()));
+    let gate = Gate::start(&Config::leads(&backend).with(POSTED).with(&poster()));
     runtime().block_on(async {
         let (connection, _) = connect(&gate).await;
         let mut head = get("acme", "/leads");
@@ -142,7 +119,7 @@ fn head_has_no_body_and_post_has_one_with_trailers() {
 #[test]
 fn a_client_may_wait_to_be_asked_for_its_body() {
     let backend = RecordingBackend::json(ROW);
-    let gate = Gate::start(&Config::leads(&backend).with(FORM).with(&poster()));
+    let gate = Gate::start(&Config::leads(&backend).with(POSTED).with(&poster()));
     runtime().block_on(async {
         let (connection, _) = connect(&gate).await;
         for is_known in [true, false] {
